@@ -1,0 +1,1 @@
+"""Lake, features, backtests, risk and models: the only home of Dagster."""

@@ -1,0 +1,103 @@
+"""Every setting of the platform, read once from the environment (`CAP_…`); unknown names are errors.
+
+Nothing else in the platform reads the environment. A server whose URL is given is used as it is; a server
+without one is started by `cap up` on the port named here.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, computed_field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from infra.errors import SettingsError
+
+PREFIX = "CAP_"
+
+LARGE_SYMBOLS = (
+    "BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT", "BNB-USDT", "DOGE-USDT", "ADA-USDT", "TRX-USDT", "AVAX-USDT",
+    "LINK-USDT", "DOT-USDT", "LTC-USDT", "BCH-USDT", "NEAR-USDT", "UNI-USDT", "APT-USDT", "ATOM-USDT", "ETC-USDT",
+    "XLM-USDT", "FIL-USDT",
+)  # fmt: skip
+
+
+class Settings(BaseSettings):
+    """The settings, frozen. Tuples are given as JSON: `CAP_SYMBOLS='["BTC-USDT"]'`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    data_directory: Path = Field(Path(".cap"), description="where every embedded server and process keeps its files")
+    host: str = Field("127.0.0.1", description="address that the embedded servers and the API listen on")
+
+    postgres_url: str | None = Field(None, description="use this PostgreSQL instead of the embedded one")
+    postgres_port: int = 55432
+    valkey_url: str | None = Field(None, description="use this Redis or Valkey instead of the embedded one")
+    valkey_port: int = 56379
+    valkey_fsync: Literal["always", "everysec"] = "everysec"
+    clickhouse_url: str | None = Field(None, description="use this ClickHouse instead of the embedded one")
+    clickhouse_port: int = 8123
+    clickhouse_user: str = "default"
+    clickhouse_password: str = ""
+
+    event_log: Literal["valkey", "kafka"] = "valkey"
+    kafka_servers: str = Field("127.0.0.1:9092", description="bootstrap servers, used when event_log is kafka")
+    partitions: int = Field(1, ge=1, le=256, description="partitions of every topic; symbols are spread over them")
+    retention_hours: float = Field(24.0, gt=0, description="how long the event log keeps messages")
+
+    exchanges: tuple[str, ...] = ("binance", "bybit", "okx")
+    symbols: tuple[str, ...] = Field(LARGE_SYMBOLS, description='canonical symbols, or ["*"] for all')
+    simulator_url: str | None = Field(None, description="speak to this simulator instead of the real exchanges")
+    simulator_port: int = 5010
+    tape_hours: float = Field(24.0, gt=0, description="how long raw frames are kept")
+
+    allowed_lateness_seconds: float = Field(2.0, ge=0)
+    revision_window_seconds: float = Field(600.0, ge=0)
+    checkpoint_seconds: float = Field(5.0, gt=0)
+
+    port: int = Field(5000, description="the API's port")
+    ingestion_metrics_port: int = 5011
+    realtime_metrics_port: int = 5012
+    requests_per_minute: int = Field(600, ge=1, description="REST requests of one address a minute")
+    allowed_origins: tuple[str, ...] = Field((), description="further web origins that may open a WebSocket")
+
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's documented order
+    @property
+    def simulated(self) -> bool:
+        """Whether everything shown derives from the simulator and must be labelled so."""
+        return self.simulator_url is not None
+
+    @property
+    def redis(self) -> str:
+        """URL of the cache, given or embedded."""
+        return self.valkey_url or f"redis://{self.host}:{self.valkey_port}/0"
+
+    @property
+    def postgres(self) -> str:
+        """URL of PostgreSQL, given or embedded."""
+        return self.postgres_url or f"postgresql://cap@{self.host}:{self.postgres_port}/cap"
+
+    @property
+    def clickhouse(self) -> str:
+        """URL of ClickHouse's HTTP interface, given or embedded."""
+        return self.clickhouse_url or f"http://{self.host}:{self.clickhouse_port}"
+
+
+def read() -> Settings:
+    """Read the environment now. Raises SettingsError that names each wrong or unknown setting."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingsError(f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        raise SettingsError(wrong) from error
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings of this process, read at the first call."""
+    return read()

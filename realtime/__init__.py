@@ -1,0 +1,1 @@
+"""Event log to numbers: candles, indicators and signals, as one deterministic fold."""

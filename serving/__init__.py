@@ -1,0 +1,1 @@
+"""REST, WebSocket and the web page, read from Redis."""
