@@ -1,0 +1,71 @@
+"""One ordered, partitioned, durable, replayable log behind a small protocol: Valkey Streams or Apache Kafka.
+
+Offsets are integers, dense from 0 within a topic and partition. One writer per topic and partition.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from infra.settings import Settings
+
+
+class Position(NamedTuple):
+    """A topic and one of its partitions."""
+
+    topic: str
+    partition: int
+
+
+class Message(NamedTuple):
+    """One message as it was appended."""
+
+    position: Position
+    offset: int
+    appended_at: int  # microseconds UTC, by the writer's clock
+    payload: bytes
+
+
+class EventLog(Protocol):
+    """What every event log does. Methods block; use one instance per thread."""
+
+    def append(self, records: Sequence[tuple[Position, bytes]]) -> list[int]:
+        """Append in order, return the offsets once the log has them durably.
+
+        Safe to repeat after an error with the very same records: what was written already is not written again.
+        Raises UnavailableError when the log cannot be reached, FencedError when another writer appended.
+        """
+        ...
+
+    def read(self, offsets: Mapping[Position, int], *, most: int = 1_000, wait_ms: int = 0) -> list[Message]:
+        """Return up to `most` messages per position from the given offsets on, waiting up to `wait_ms` for one.
+
+        Raises InputError when an offset has expired already (`begin` says where the log starts now).
+        """
+        ...
+
+    def begin(self, position: Position) -> int:
+        """Return the offset of the oldest message still kept, `end` if there is none."""
+        ...
+
+    def end(self, position: Position) -> int:
+        """Return the offset that the next message will get."""
+        ...
+
+    def expire(self, position: Position, before: int) -> int:
+        """Drop messages appended before the time `before` (microseconds); return how many. Kafka expires by itself."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back."""
+        ...
+
+
+def open_log(settings: Settings) -> EventLog:
+    """Open the event log that the settings name."""
+    if settings.event_log == "kafka":
+        from infra.eventlog.kafka import KafkaLog  # noqa: PLC0415 - loads librdkafka only where it is used
+
+        return KafkaLog(settings.kafka_servers, settings.partitions, settings.retention_hours)
+    from infra.eventlog.valkey import ValkeyLog  # noqa: PLC0415 - likewise
+
+    return ValkeyLog(settings.redis)

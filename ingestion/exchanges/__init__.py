@@ -1,0 +1,36 @@
+"""The exchanges: each file here but `exchange.py` defines one, found by listing the folder."""
+
+import pkgutil
+from functools import cache
+from importlib import import_module
+
+from infra.errors import SettingsError
+from ingestion.exchanges.exchange import Exchange
+
+
+@cache
+def exchanges() -> dict[str, type[Exchange]]:
+    """Return the exchanges with a file of their own, by name.
+
+    >>> sorted(exchanges())
+    ['binance', 'bybit', 'okx']
+    """
+    found = {}
+    for module in pkgutil.iter_modules(__path__):
+        if module.name in {"exchange", "ccxt_bridge"}:
+            continue
+        for member in vars(import_module(f"{__name__}.{module.name}")).values():
+            if isinstance(member, type) and issubclass(member, Exchange) and "name" in vars(member):
+                found[member.name] = member
+    return found
+
+
+def open_exchange(name: str, simulator_url: str | None = None) -> Exchange:
+    """Return the exchange of that name, through ccxt if no file of ours speaks it. Raises SettingsError."""
+    if name in exchanges():
+        return exchanges()[name](simulator_url)
+    from ingestion.exchanges.ccxt_bridge import CcxtBridge  # noqa: PLC0415 - ccxt takes a second to load
+
+    if simulator_url is not None:
+        raise SettingsError(f"the simulator speaks {', '.join(sorted(exchanges()))}, not {name!r}")
+    return CcxtBridge(name)
