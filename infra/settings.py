@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     allowed_lateness_seconds: float = Field(2.0, ge=0)
     revision_window_seconds: float = Field(600.0, ge=0)
     checkpoint_seconds: float = Field(5.0, gt=0)
+    kernel_cache: Path = Field(Path.home() / ".cache" / "cap" / "kernels", description="where compiled kernels are kept")
 
     port: int = Field(5000, description="the API's port")
     ingestion_metrics_port: int = 5011
