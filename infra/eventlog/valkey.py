@@ -19,9 +19,10 @@ APPENDED_AT = b"t"
 class ValkeyLog:
     """An EventLog. Durable as the server's AOF is."""
 
-    def __init__(self, url: str, now: clock.Clock = clock.now) -> None:
-        """Connect lazily to a redis:// URL; `now` gives the time that messages are stamped with."""
-        self._client = redis.Redis.from_url(url, socket_timeout=15.0, socket_connect_timeout=3.0, retry=None)
+    def __init__(self, url: str, *, now: clock.Clock = clock.now, patience_seconds: float = 15.0) -> None:
+        """Connect lazily to a redis:// URL; `now` stamps messages, `patience_seconds` is how long a call waits."""
+        patience = {"socket_timeout": patience_seconds, "socket_connect_timeout": min(3.0, patience_seconds)}
+        self._client = redis.Redis.from_url(url, **patience, retry=None)
         self._now = now
         self._ends: dict[Position, int] = {}
 
