@@ -1,0 +1,13 @@
+/** A small line of the last closes; green when it rose. */
+export function Sparkline({ closes }: { closes: number[] }) {
+  if (closes.length < 2) return <svg class="spark" viewBox="0 0 60 20" aria-hidden="true" />;
+  const low = Math.min(...closes);
+  const span = Math.max(...closes) - low || 1;
+  const points = closes.map((close, n) => `${(n / (closes.length - 1)) * 60},${18 - ((close - low) / span) * 16}`);
+  const rose = closes[closes.length - 1]! >= closes[0]!;
+  return (
+    <svg class={rose ? "spark up" : "spark down"} viewBox="0 0 60 20" preserveAspectRatio="none" aria-hidden="true">
+      <polyline points={points.join(" ")} fill="none" vector-effect="non-scaling-stroke" />
+    </svg>
+  );
+}
