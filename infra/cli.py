@@ -33,3 +33,7 @@ def main() -> None:
     except PlatformError as error:
         Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False)
         sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""The parent of the supervisor: it outlives a `kill -9` of it and then ends every process that was left.
+
+The guardian adopts orphans (a Linux subreaper), so whatever a server forked is found below it, whoever forked it.
+If the guardian itself is killed, the supervisor gets SIGTERM from the kernel and stops everything in order; if
+both are killed at once, every service gets SIGKILL from the kernel. It also stands between terminal and platform:
+Ctrl-C reaches only the guardian, which passes it on as an orderly stop.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+import psutil
+
+from infra.local.linux import adopt_orphans, die_with_parent
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PATIENCE_SECONDS = 12
+"""The supervisor promises to be down within 10 s; after this long it is killed with everything below it."""
+
+
+def guard(supervise: Callable[[], int]) -> int:
+    """Run `supervise` in a child process; return its exit code there and here, where nothing below is alive then.
+
+    Call it before any thread is started, and leave the program with the code. An error that `supervise` raises
+    leaves the child's program in the ordinary way. After a supervisor that was killed the code is 128 + the signal.
+    """
+    adopt_orphans()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    guardian = os.getpid()
+    supervisor = os.fork()
+    if supervisor == 0:
+        os.setpgid(0, 0)
+        die_with_parent(guardian, signal.SIGTERM)
+        return supervise()
+    _pass_on_signals(supervisor)
+    code = os.waitstatus_to_exitcode(_wait_for(supervisor))
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    sweep()
+    return 128 - code if code < 0 else code
+
+
+def _pass_on_signals(supervisor: int) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        signal.alarm(PATIENCE_SECONDS)
+        os.kill(supervisor, signal.SIGTERM)
+
+    def give_up(_number: int, _frame: FrameType | None) -> None:
+        os.kill(supervisor, signal.SIGKILL)
+
+    for number in STOP_SIGNALS:
+        signal.signal(number, stop)
+    signal.signal(signal.SIGALRM, give_up)
+
+
+def _wait_for(supervisor: int) -> int:
+    """Wait for the supervisor, burying adopted processes meanwhile."""
+    while True:
+        pid, status = os.wait()
+        if pid == supervisor:
+            signal.alarm(0)
+            return status
+
+
+def sweep() -> None:
+    """Kill every process below this one until there is none; also those that are born meanwhile."""
+    while left := psutil.Process().children(recursive=True):
+        for process in left:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        psutil.wait_procs(left, timeout=1.0)

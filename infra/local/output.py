@@ -1,0 +1,73 @@
+"""Log lines of many processes on one terminal, each behind the name of its process.
+
+A writer thread empties a bounded queue: a terminal that stands still (Ctrl-S, a full pipe) must never stop the
+processes behind it. What did not fit is counted and said.
+"""
+
+import asyncio
+import queue
+import sys
+from threading import Thread
+from typing import TextIO
+
+COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
+LONGEST_LINE = 16_384
+WAITING_LINES = 20_000
+
+
+class Output:
+    """Write `name │ line`; each name keeps its colour on a terminal."""
+
+    def __init__(self, names: list[str], stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._width = max(map(len, names), default=0)
+        self._colours = dict(zip(names, COLOURS * (len(names) // len(COLOURS) + 1), strict=False))
+        self._terminal = self._stream.isatty()
+        self._lines: queue.Queue[str | None] = queue.Queue(WAITING_LINES)
+        self._dropped = 0
+        self._writer = Thread(target=self._write, name="output", daemon=True)
+        self._writer.start()
+
+    def say(self, name: str, line: str) -> None:
+        """Show one line; never waits."""
+        label = f"{name:<{self._width}} │"
+        colour = self._colours.get(name, 1)
+        shown = f"\x1b[{colour}m{label}\x1b[0m {line}" if self._terminal else f"{label} {line}"
+        try:
+            if self._dropped:
+                self._lines.put_nowait(f"… {self._dropped} lines were not shown: the terminal stood still")
+                self._dropped = 0
+            self._lines.put_nowait(shown)
+        except queue.Full:
+            self._dropped += 1
+
+    async def follow(self, name: str, stream: asyncio.StreamReader) -> None:
+        """Show what a process writes until it closes its end; an endless line is cut."""
+        rest = b""
+        while chunk := await stream.read(65_536):
+            *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) > LONGEST_LINE:
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                self.say(name, line.decode(errors="replace").rstrip("\r"))
+        if rest:
+            self.say(name, rest.decode(errors="replace"))
+
+    def close(self, seconds: float = 1.0) -> None:
+        """Write what waits, for at most so long."""
+        try:
+            self._lines.put_nowait(None)
+        except queue.Full:
+            return
+        self._writer.join(seconds)
+
+    def _write(self) -> None:
+        open_ = True
+        while (line := self._lines.get()) is not None:
+            try:
+                if open_:
+                    self._stream.write(line + "\n")
+                    if self._lines.empty():
+                        self._stream.flush()
+            except (OSError, ValueError):  # the reader of our output is gone; the platform goes on
+                open_ = False

@@ -1,0 +1,108 @@
+"""What "it works" means for each kind of server: a real question over its own protocol, answered in time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import wraps
+
+import httpx
+import psycopg
+import redis.asyncio as redis
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from redis.exceptions import RedisError
+
+from infra.errors import UnavailableError
+from infra.local.service import Probe
+
+SECONDS = 2.0
+
+
+def _timed(probe: Callable[[], Awaitable[str]]) -> Probe:
+    """Limit a probe to SECONDS and turn whatever its client raises into UnavailableError."""
+
+    @wraps(probe)
+    async def limited() -> str:
+        try:
+            async with asyncio.timeout(SECONDS):
+                return await probe()
+        except TimeoutError:
+            raise UnavailableError(f"no answer within {SECONDS:g} s") from None
+        except (OSError, RedisError, psycopg.Error, httpx.HTTPError, httpx.InvalidURL, KafkaException) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise UnavailableError(reason) from error
+
+    return limited
+
+
+def http(url: str) -> Probe:
+    """Ask `url`: 200 is ready; a JSON answer may name what is missing."""
+
+    async def ask() -> str:
+        async with httpx.AsyncClient(trust_env=False, timeout=SECONDS) as client:
+            answer = await client.get(url)
+        if answer.status_code == httpx.codes.OK:
+            return ""
+        raise UnavailableError(f"{url} answers {answer.status_code}{_missing(answer)}")
+
+    return _timed(ask)
+
+
+def _missing(answer: httpx.Response) -> str:
+    """Return what a `/ready` answer names as missing, for people."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return ""
+    missing = body.get("missing") or body.get("error") if isinstance(body, dict) else None
+    if not missing:
+        return ""
+    return ": waiting for " + (", ".join(map(str, missing)) if isinstance(missing, list) else str(missing))
+
+
+def clickhouse(url: str, user: str, password: str) -> Probe:
+    """Ask for the version with the user's name and password, which `/ping` would not check."""
+
+    async def ask() -> str:
+        headers = {"X-ClickHouse-User": user, "X-ClickHouse-Key": password}
+        async with httpx.AsyncClient(trust_env=False, timeout=SECONDS, headers=headers) as client:
+            answer = await client.get(url, params={"query": "SELECT version()"})
+        if answer.status_code != httpx.codes.OK:
+            raise UnavailableError(f"{answer.status_code}: {answer.text.strip()[:200]}")
+        return answer.text.strip()
+
+    return _timed(ask)
+
+
+def valkey(url: str) -> Probe:
+    """Ask for the version; a server that still loads its data answers an error."""
+
+    async def ask() -> str:
+        async with redis.from_url(url) as client:
+            server = await client.info("server")
+        return str(server.get("valkey_version") or server["redis_version"])
+
+    return _timed(ask)
+
+
+def postgres(url: str) -> Probe:
+    """Connect to the database of the platform and ask for the version."""
+
+    async def ask() -> str:
+        async with await psycopg.AsyncConnection.connect(url, connect_timeout=int(SECONDS)) as connection:
+            row = await (await connection.execute("SHOW server_version")).fetchone()
+        return str(row[0]) if row else ""
+
+    return _timed(ask)
+
+
+def kafka(servers: str) -> Probe:
+    """Ask a broker for the cluster's members."""
+
+    def members() -> str:
+        client = AdminClient({"bootstrap.servers": servers, "log_level": 0})
+        return f"{len(client.list_topics(timeout=SECONDS * 0.9).brokers)} broker(s)"
+
+    async def ask() -> str:
+        return await asyncio.to_thread(members)
+
+    return _timed(ask)

