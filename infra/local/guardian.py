@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 import psutil
@@ -46,11 +47,14 @@ def guard(supervise: Callable[[], int]) -> int:
 
 def _pass_on_signals(supervisor: int) -> None:
     def stop(_number: int, _frame: FrameType | None) -> None:
-        signal.alarm(PATIENCE_SECONDS)
-        os.kill(supervisor, signal.SIGTERM)
+        if signal.getitimer(signal.ITIMER_REAL)[0] == 0:  # a second Ctrl-C does not buy more time
+            signal.alarm(PATIENCE_SECONDS)
+        with suppress(ProcessLookupError):
+            os.kill(supervisor, signal.SIGTERM)
 
     def give_up(_number: int, _frame: FrameType | None) -> None:
-        os.kill(supervisor, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(supervisor, signal.SIGKILL)
 
     for number in STOP_SIGNALS:
         signal.signal(number, stop)
@@ -70,8 +74,6 @@ def sweep() -> None:
     """Kill every process below this one until there is none; also those that are born meanwhile."""
     while left := psutil.Process().children(recursive=True):
         for process in left:
-            try:
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                continue
         psutil.wait_procs(left, timeout=1.0)

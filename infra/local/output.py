@@ -25,11 +25,13 @@ class Output:
         self._terminal = self._stream.isatty()
         self._lines: queue.Queue[str | None] = queue.Queue(WAITING_LINES)
         self._dropped = 0
+        self.last: dict[str, str] = {}
         self._writer = Thread(target=self._write, name="output", daemon=True)
         self._writer.start()
 
     def say(self, name: str, line: str) -> None:
-        """Show one line; never waits."""
+        """Show one line, without waiting for the terminal. `last` keeps each name's last one."""
+        self.last[name] = line
         label = f"{name:<{self._width}} │"
         colour = self._colours.get(name, 1)
         shown = f"\x1b[{colour}m{label}\x1b[0m {line}" if self._terminal else f"{label} {line}"
@@ -62,12 +64,12 @@ class Output:
         self._writer.join(seconds)
 
     def _write(self) -> None:
-        open_ = True
+        is_read = True
         while (line := self._lines.get()) is not None:
             try:
-                if open_:
+                if is_read:
                     self._stream.write(line + "\n")
                     if self._lines.empty():
                         self._stream.flush()
             except (OSError, ValueError):  # the reader of our output is gone; the platform goes on
-                open_ = False
+                is_read = False

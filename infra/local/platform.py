@@ -42,7 +42,10 @@ def loopback(host: str) -> str:
     """
     if host == "localhost":
         return "127.0.0.1"
-    address = ip_address(host)
+    try:
+        address = ip_address(host)
+    except ValueError as error:
+        raise SettingsError(f"CAP_HOST={host} is not an IP address") from error
     if address.is_unspecified:
         return "127.0.0.1"
     if address.is_loopback:
@@ -118,7 +121,7 @@ def _own(settings: Settings, *, simulate: bool) -> list[Service]:
     serving = _process("serving", "serve", settings, settings.port, "CAP_PORT")
     return [
         replace(ingestion, after=("valkey", *log, *feed)),
-        replace(realtime, after=("valkey", *log), ready_within_seconds=COMPILE_SECONDS),
+        replace(realtime, after=("valkey", *log)),
         replace(serving, after=("postgres", "valkey", "clickhouse")),
     ]
 
@@ -127,7 +130,7 @@ def _process(name: str, subcommand: str, settings: Settings, port: int, port_set
     url = f"http://{_reachable(settings.host)}:{port}"
     command = (sys.executable, "-P", "-m", "infra.cli", subcommand)
     return Service(name, url, probes.http(f"{url}/ready"), command, host=settings.host, port=port,
-                   port_setting=port_setting, vital=False)  # fmt: skip
+                   port_setting=port_setting, vital=False, ready_within_seconds=COMPILE_SECONDS)  # fmt: skip
 
 
 def _reachable(host: str) -> str:

@@ -34,19 +34,20 @@ def _is_taken(host: str, port: int) -> bool:
 
 
 def _complaint(service: Service) -> str:
+    holder = holder_of(service.host, service.port)
     replace = f", or use the server there: {service.url_setting}" if service.url_setting else ""
     return (
-        f"{service.name} cannot listen on {service.host}:{service.port}, taken by {_holder(service.port)}; "
+        f"{service.name} cannot listen on {service.host}:{service.port}, taken by {holder}; "
         f"set {service.port_setting} to a free port{replace}"
     )
 
 
-def _holder(port: int) -> str:
-    """Name the process that listens on `port`, where the system tells us."""
+def holder_of(host: str, port: int) -> str:
+    """Name the process that listens on `port`: "" when it is free, "another process" when we may not know."""
     try:
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
                 return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
     except psutil.Error:
         pass
-    return "another process"
+    return "another process" if _is_taken(host, port) else ""

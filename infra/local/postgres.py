@@ -28,6 +28,7 @@ TUNING = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "",
+    "log_checkpoints": "off",
 }
 CREATE = "CREATE ROLE cap LOGIN CREATEDB;\nCREATE DATABASE cap OWNER cap;\n"
 
@@ -87,7 +88,7 @@ def _create(path: Path) -> None:
 
 def _clear(path: Path, *, ours: bool) -> None:
     """Remove what an interrupted creation left; anything else is not ours to remove."""
-    for part in path.iterdir():
+    for part in sorted(path.iterdir(), key=lambda part: part.name == ".creating"):
         if not ours:
             raise UnavailableError(f"{path} is neither empty nor a PostgreSQL cluster (it holds {part.name})")
         shutil.rmtree(part) if part.is_dir() else part.unlink()

@@ -1,5 +1,6 @@
 """One part of the platform: how it is started, how one sees that it works, and which settings move or replace it."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,15 @@ class Service:
     vital: bool = True
     """Whether the platform gives up when this is not ready in time; else it goes on waiting and says so."""
     stop_signal: Signals = SIGTERM
+
+    @property
+    def shown_url(self) -> str:
+        """The URL for people and logs, without a password.
+
+        >>> Service("valkey", "redis://me:secret@host:1/0", ...).shown_url
+        'redis://me:***@host:1/0'
+        """
+        return re.sub(r"(://[^:/@]*):[^/]*@", r"\1:***@", self.url)
 
     @property
     def external(self) -> bool:

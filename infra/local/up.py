@@ -1,12 +1,14 @@
 """`cap up`: the whole platform on this machine, in one foreground process."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from infra.local import state
 from infra.local.guardian import guard
 from infra.local.lock import DirectoryLock
 from infra.local.output import Output
@@ -39,7 +41,7 @@ def up(
     lock = DirectoryLock(directory)
     lock.take()
     check_free(parts)
-    code = guard(lambda: asyncio.run(_supervise([_with_settings(part, given, simulate) for part in parts])))
+    code = guard(lambda: asyncio.run(_supervise(parts, given, simulate)))
     lock.release()
     raise typer.Exit(code)
 
@@ -52,9 +54,15 @@ def _with_settings(part: Service, given: Settings, simulate: bool) -> Service:
     return replace(part, environment={**part.environment, **changed})
 
 
-async def _supervise(parts: list[Service]) -> int:
+async def _supervise(parts: tuple[Service, ...], given: Settings, simulate: bool) -> int:
+    parts = tuple(_with_settings(part, given, simulate) for part in parts)
     output = Output(["cap", *(part.name for part in parts)])
-    supervisor = Supervisor(parts, output)
+
+    def changed() -> None:
+        with suppress(OSError):  # a full disk is the servers' to report; this file only tells `cap doctor` more
+            state.write(given.data_directory, supervisor.keepers.values(), simulate=simulate)
+
+    supervisor = Supervisor(parts, output, changed=changed)
     for part in parts:
         if part.directory is not None:
             part.directory.mkdir(exist_ok=True)
@@ -62,7 +70,7 @@ async def _supervise(parts: list[Service]) -> int:
     def all_ready() -> None:
         output.say("cap", "everything is ready:")
         for part in parts:
-            output.say("cap", f"  {part.name:<12}{part.url}")
+            output.say("cap", f"  {part.name:<12}{part.shown_url}")
 
     try:
         await supervisor.run(all_ready)
@@ -70,3 +78,21 @@ async def _supervise(parts: list[Service]) -> int:
         output.say("cap", "everything is down")
         output.close()
     return 0
+
+
+def _described() -> str:
+    """Return every setting with its meaning and default, for `cap up --help`."""
+    lines = []
+    for name, field in Settings.model_fields.items():
+        meaning = f" {field.description}" if field.description else ""
+        lines.append(f"[cyan]{PREFIX}{name.upper()}[/cyan]{meaning} [dim](default: {_short(field.default)})[/dim]")
+    return "\n\n".join(lines)
+
+
+def _short(default: object) -> str:
+    if isinstance(default, tuple):
+        return f"{len(default)} of them" if len(default) > 3 else ", ".join(default) or "none"
+    return str(default)
+
+
+up.__doc__ = f"{up.__doc__}\n\nSettings are environment variables:\n\n{_described()}"

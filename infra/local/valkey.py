@@ -22,6 +22,7 @@ def command(path: Path, host: str, port: int, fsync: Literal["always", "everysec
         "maxmemory-policy": "noeviction",
         "protected-mode": "yes",
         "daemonize": "no",
+        "loglevel": "warning",
         "always-show-logo": "no",
         # A kill -9 in the middle of an append leaves half a command at the end of the file.
         "aof-load-truncated": "yes",

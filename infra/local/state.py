@@ -1,0 +1,29 @@
+"""What the running supervisor knows, written for `cap doctor`: `platform.json` in the data directory."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from infra.files import write_atomically
+from infra.local.keeper import Keeper
+
+FILE = "platform.json"
+
+
+def write(directory: Path, keepers: Iterable[Keeper], *, simulate: bool) -> None:
+    """Replace the state. Raises OSError on a full disk."""
+    parts = {
+        k.service.name: {"pid": k.process.pid if k.process else None, "ready": k.ready.is_set(), "restarts": k.restarts}
+        for k in keepers
+    }
+    write_atomically(directory / FILE, json.dumps({"simulate": simulate, "parts": parts}).encode())
+
+
+def read(directory: Path) -> dict[str, Any]:
+    """Return the last state; `{}` when nothing ran here yet."""
+    try:
+        state = json.loads((directory / FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
