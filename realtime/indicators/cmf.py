@@ -1,0 +1,50 @@
+"""Chaikin Money Flow: volume weighted by where the close stands in its bar, summed, over the summed volume.
+
+Unit: -1 to 1; 0 in a window without volume.
+Source: Marc Chaikin (1980s); formula as in Steven Achelis, Technical Analysis from A to Z (2000).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from realtime.kernel import Bars, Floats, kernel
+from realtime.ranges import money_flow_multiplier
+from realtime.window import ring, sum_over
+
+PARAMETERS = ({"length": 20},)
+OUTPUTS = ("",)
+
+
+def warmup(length: int) -> tuple[int, ...]:
+    """Return the index of each output's first value."""
+    return (length - 1,)
+
+
+def memory(length: int) -> int:
+    """Return the floats of its own ring: (1 + multiplier) · volume, which is never negative."""
+    return ring(length)
+
+
+class State(NamedTuple):
+    """What the next step needs."""
+
+    seen: int = 0
+    flow: float = 0.0
+    flow_peak: float = 0.0
+    volume: float = 0.0
+    volume_peak: float = 0.0
+
+
+@kernel
+def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
+    """Fold one bar."""
+    now, seen, mask = i & bars.mask, state.seen, memory.shape[0] - 1
+    volume = bars.volume[now]
+    memory[seen & mask] = (1.0 + money_flow_multiplier(bars.high[now], bars.low[now], bars.close[now])) * volume
+    flow, flow_peak = sum_over(memory, mask, seen, seen, state.flow, state.flow_peak, length)
+    total, total_peak = sum_over(bars.volume, bars.mask, i, seen, state.volume, state.volume_peak, length)
+    value = np.nan
+    if seen >= length - 1:
+        value = flow / total - 1.0 if total > 0.0 else 0.0
+    return State(seen + 1, flow, flow_peak, total, total_peak), (value,)

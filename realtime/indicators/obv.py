@@ -1,0 +1,44 @@
+"""On-Balance Volume: volume added where the close rose and taken away where it fell, from the first bar on.
+
+Unit: base units. The level is that of the first bar's volume and means nothing; only its changes do, so a history that
+starts elsewhere never agrees. Same as TA-Lib's OBV.
+Source: Joseph Granville, Granville's New Key to Stock Market Profits (1963).
+"""
+
+from typing import NamedTuple
+
+from realtime.kernel import Bars, kernel
+from realtime.smoothing import NEVER
+
+PARAMETERS: tuple[dict[str, int]] = ({},)
+OUTPUTS = ("",)
+
+
+def warmup() -> tuple[int, ...]:
+    """Return the index of each output's first value."""
+    return (0,)
+
+
+def converged() -> int:
+    """Return after how many bars a history that starts there agrees with the full one to 1e-8."""
+    return NEVER
+
+
+class State(NamedTuple):
+    """What the next step needs."""
+
+    seen: int = 0
+    close: float = 0.0
+    total: float = 0.0
+
+
+@kernel
+def step(state: State, bars: Bars, i: int) -> tuple[State, tuple[float]]:
+    """Fold one bar."""
+    now = i & bars.mask
+    close, volume, total = bars.close[now], bars.volume[now], state.total
+    if state.seen == 0 or close > state.close:
+        total += volume
+    elif close < state.close:
+        total -= volume
+    return State(state.seen + 1, close, total), (total,)

@@ -1,0 +1,35 @@
+"""Rate of Change: the close against the one `length` bars ago.
+
+Unit: percent. Same as TA-Lib's ROC.
+Source: Gerald Appel and Fred Hitschler, Stock Market Trading Systems (1980).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from realtime.kernel import Bars, kernel
+
+PARAMETERS = ({"length": 10},)
+OUTPUTS = ("",)
+
+
+def warmup(length: int) -> tuple[int, ...]:
+    """Return the index of each output's first value."""
+    return (length,)
+
+
+class State(NamedTuple):
+    """What the next step needs."""
+
+    seen: int = 0
+
+
+@kernel
+def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
+    """Fold one bar."""
+    value = np.nan
+    if state.seen >= length:
+        close, before = bars.close[i & bars.mask], bars.close[(i - length) & bars.mask]
+        value = 100.0 * (close / before - 1.0)
+    return State(state.seen + 1), (value,)

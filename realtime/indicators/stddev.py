@@ -1,0 +1,38 @@
+"""Standard deviation of the last `length` closes (population).
+
+Unit: price. As TA-Lib's STDDEV, which loses digits at high prices (it subtracts two squares).
+Source: Karl Pearson (1894); the update with a value leaving follows B. P. Welford, Technometrics 4 (1962).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from realtime.kernel import Bars, kernel
+from realtime.window import deviation, variance_over
+
+PARAMETERS = ({"length": 20},)
+OUTPUTS = ("",)
+
+
+def warmup(length: int) -> tuple[int, ...]:
+    """Return the index of each output's first value."""
+    return (length - 1,)
+
+
+class State(NamedTuple):
+    """What the next step needs."""
+
+    seen: int = 0
+    mean: float = 0.0
+    squares: float = 0.0
+    peak: float = 0.0
+
+
+@kernel
+def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
+    """Fold one bar."""
+    seen = state.seen
+    mean, squares, peak = variance_over(bars.close, bars.mask, i, seen, state.mean, state.squares, state.peak, length)
+    value = deviation(squares, length) if seen >= length - 1 else np.nan
+    return State(seen + 1, mean, squares, peak), (value,)

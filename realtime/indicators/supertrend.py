@@ -1,0 +1,63 @@
+"""Supertrend: (high + low) / 2 ± factor · ATR, a band that only ever comes closer until the close breaks it.
+
+Unit: price; direction 1 while the close is above (value is the lower band), -1 below. Starts upwards.
+ATR by Wilder's RMA; TradingView's charting library takes the SMA of the true range.
+Converged: measured; a start in another direction is forgotten after its first two turns.
+Source: Olivier Seban, Tout le monde merite d'etre riche (2008).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from realtime.kernel import Bars, kernel
+from realtime.ranges import true_range
+from realtime.smoothing import rma, rma_settles
+
+PARAMETERS = ({"length": 10, "factor": 3.0},)
+OUTPUTS = ("", "direction")
+
+
+def warmup(length: int, factor: float) -> tuple[int, ...]:  # noqa: ARG001  # called with all parameters
+    """Return the index of each output's first value."""
+    return (
+        length - 1,
+        length - 1,
+    )
+
+
+def converged(length: int, factor: float) -> int:  # noqa: ARG001  # called with all parameters
+    """Return after how many bars a history that starts there agrees with the full one to 1e-8."""
+    return 4 * rma_settles(length)
+
+
+class State(NamedTuple):
+    """What the next step needs."""
+
+    seen: int = 0
+    close: float = 0.0
+    mean: float = 0.0
+    upper: float = 0.0
+    lower: float = 0.0
+    direction: float = 1.0
+
+
+@kernel
+def step(state: State, bars: Bars, i: int, length: int, factor: float) -> tuple[State, tuple[float, float]]:
+    """Fold one bar."""
+    now, seen = i & bars.mask, state.seen
+    high, low, close = bars.high[now], bars.low[now], bars.close[now]
+    mean = rma(seen, state.mean, true_range(high, low, state.close, seen), length)
+    upper, lower = 0.5 * (high + low) + factor * mean, 0.5 * (high + low) - factor * mean
+    direction = state.direction
+    if seen >= length:
+        if state.upper < upper and state.close <= state.upper:
+            upper = state.upper
+        if state.lower > lower and state.close >= state.lower:
+            lower = state.lower
+        turned = close < lower if direction > 0.0 else close > upper
+        direction = -direction if turned else direction
+    value = trend = np.nan
+    if seen >= length - 1:
+        value, trend = lower if direction > 0.0 else upper, direction
+    return State(seen + 1, close, mean, upper, lower, direction), (value, trend)

@@ -1,0 +1,160 @@
+"""Means, sums, variances and extremes over the last `length` values of a column.
+
+`column[k & mask]` is value k and `column[i & mask]` the newest; `seen` counts the values before it, so the window is
+full once `seen >= length - 1`. The column is one of the bars or a ring in an indicator's own memory (`ring`).
+
+A running sum forgets nothing: what was rounded away while a huge value was inside stays wrong after it has left. So
+every REFRESH bars (a mask), and as soon as a sum has lost three digits to cancellation, the window is summed afresh.
+"""
+
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
+from numba.extending import register_jitable
+
+from realtime.kernel import Floats, kernel
+
+REFRESH = 63
+LOST = 1e-3
+
+
+def _ring(length: int) -> int:
+    size = 1
+    while size <= length:
+        size *= 2
+    return size
+
+
+ring = cast("Callable[[int], int]", register_jitable(_ring))
+"""Smallest power of two that holds a window and the value that just left it; plain Python and kernels call it."""
+
+
+@kernel
+def mean_over(column: Floats, mask: int, i: int, seen: int, mean: float, length: int) -> float:
+    """Return the mean of the window, given the mean one bar before. A constant gives exactly itself."""
+    new = column[i & mask]
+    if seen < length:
+        mean += (new - mean) / (seen + 1)
+    elif seen & REFRESH != 0:
+        mean += (new - column[(i - length) & mask]) * (1.0 / length)
+    else:
+        rest = 0.0
+        for k in range(i - length + 1, i):
+            rest += column[k & mask] - new
+        mean = new + rest / length
+    return mean
+
+
+@kernel
+def sum_over(
+    column: Floats, mask: int, i: int, seen: int, total: float, peak: float, length: int
+) -> tuple[float, float]:
+    """Return the sum of a window of values that are never negative, and the largest since it was summed afresh."""
+    total += column[i & mask]
+    if seen >= length:
+        total -= column[(i - length) & mask]
+        if seen & REFRESH == 0 or total < peak * LOST:
+            total = 0.0
+            for k in range(i - length + 1, i + 1):
+                total += column[k & mask]
+            peak = total
+    return total, total if total > peak else peak
+
+
+@kernel
+def variance_over(
+    column: Floats, mask: int, i: int, seen: int, mean: float, squares: float, peak: float, length: int
+) -> tuple[float, float, float]:
+    """Return the window's mean, its sum of squared deviations, and the largest such sum since it was summed afresh.
+
+    Welford's update with a value leaving: no difference of two large squares, so a price of 1e9 costs no digits.
+    """
+    new = column[i & mask]
+    if seen < length:
+        change = new - mean
+        mean += change / (seen + 1)
+        squares += change * (new - mean)
+    else:
+        old, before = column[(i - length) & mask], mean
+        mean += (new - old) * (1.0 / length)
+        squares += (new - old) * (new - mean + old - before)
+        if seen & REFRESH == 0 or squares < peak * LOST:
+            rest = 0.0
+            for k in range(i - length + 1, i):
+                rest += column[k & mask] - new
+            mean = new + rest / length
+            squares = 0.0
+            for k in range(i - length + 1, i + 1):
+                squares += (column[k & mask] - mean) ** 2
+            peak = squares
+    return mean, squares, squares if squares > peak else peak
+
+
+@kernel
+def deviation(squares: float, count: int) -> float:
+    """Return the standard deviation that belongs to a sum of squared deviations, with this divisor."""
+    return np.sqrt(squares * (1.0 / count)) if squares > 0.0 else 0.0
+
+
+@kernel
+def highest_at(column: Floats, mask: int, i: int, seen: int, at: int, length: int) -> int:
+    """Return the index of the window's highest value (the newest of equals), given that of one bar before."""
+    if seen == 0:
+        return i
+    if at > i - length:
+        return i if column[i & mask] >= column[at & mask] else at
+    at = i - length + 1
+    highest = column[at & mask]
+    for k in range(at + 1, i + 1):
+        if column[k & mask] >= highest:
+            at, highest = k, column[k & mask]
+    return at
+
+
+@kernel
+def lowest_at(column: Floats, mask: int, i: int, seen: int, at: int, length: int) -> int:
+    """Return the index of the window's lowest value (the newest of equals), given that of one bar before."""
+    if seen == 0:
+        return i
+    if at > i - length:
+        return i if column[i & mask] <= column[at & mask] else at
+    at = i - length + 1
+    lowest = column[at & mask]
+    for k in range(at + 1, i + 1):
+        if column[k & mask] <= lowest:
+            at, lowest = k, column[k & mask]
+    return at
+
+
+@kernel
+def distance_over(column: Floats, mask: int, i: int, mean: float, length: int) -> float:
+    """Return the summed distances of the window's values from a mean; four sums side by side keep the CPU busy."""
+    a = b = c = d = 0.0
+    first = i - length + 1
+    for k in range(length // 4):
+        at = first + 4 * k
+        a += abs(column[at & mask] - mean)
+        b += abs(column[(at + 1) & mask] - mean)
+        c += abs(column[(at + 2) & mask] - mean)
+        d += abs(column[(at + 3) & mask] - mean)
+    for at in range(i - length % 4 + 1, i + 1):
+        a += abs(column[at & mask] - mean)
+    return (a + b) + (c + d)
+
+
+@kernel
+def smoothed_twice(
+    memory: Floats, seen: int, value: float, slow: float, mean: float, length: int, again: int
+) -> tuple[float, float]:
+    """Return the SMA(length) of a value and the SMA(again) of that; the memory is a ring for each."""
+    first = ring(length)
+    if seen >= 0:
+        values, slows = memory[:first], memory[first:]
+        values[seen & (first - 1)] = value
+        slow = mean_over(values, first - 1, seen, seen, slow, length)
+        then = seen - length + 1
+        if then >= 0:
+            slows[then & (slows.shape[0] - 1)] = slow
+            mean = mean_over(slows, slows.shape[0] - 1, then, then, mean, again)
+    return slow, mean
