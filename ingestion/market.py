@@ -144,6 +144,9 @@ class Quality(StrEnum):
     BACKFILLED = "backfilled"  # taken from the exchange's own history
 
 
+QUALITIES = tuple(Quality)
+"""What the number `quality` of a CANDLE row means."""
+
 CANDLE = np.dtype(
     [
         ("opened_at", "<i8"),
@@ -162,7 +165,7 @@ CANDLE = np.dtype(
         ("last_id_high", "<u8"),
         ("last_id_low", "<u8"),
         ("revision", "<u4"),
-        ("quality", "u1"),  # index into tuple(Quality)
+        ("quality", "u1"),  # index into QUALITIES
         ("price_scale", "u1"),
         ("quantity_scale", "u1"),
         ("_", "V1"),

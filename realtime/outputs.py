@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from ingestion.market import Quality, Series, decimal_text, trade_id_text
+from ingestion.market import QUALITIES, Series, decimal_text, trade_id_text
 
 CANDLES_TOPIC = "market-ohlcv"
 INDICATORS_TOPIC = "indicators"
@@ -22,8 +22,6 @@ SIGNALS_TOPIC = "signals"
 KEPT_CANDLES = 1_000
 KEPT_INDICATORS = 240
 KEPT_SIGNALS = 1_000
-
-QUALITIES = tuple(Quality)
 
 
 class Kind(IntEnum):

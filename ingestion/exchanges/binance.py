@@ -1,0 +1,327 @@
+"""Binance: spot (api/v3) and USDT perpetuals (fapi/v1).
+
+Sources: Binance Open Platform, "WebSocket Streams" and "General REST API Information", spot and USDⓈ-M futures.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import msgspec
+import numpy as np
+
+from infra.errors import InputError
+from ingestion.decoding import TradeId, TradeRows, amount, candle, in_order, milliseconds, positive
+from ingestion.exchanges.exchange import (
+    Channel,
+    Decoded,
+    Exchange,
+    ExchangeCandle,
+    ExchangeFunding,
+    Limits,
+    Rejected,
+    Rest,
+    Rows,
+    Subscription,
+)
+from ingestion.market import CANDLE, Instrument, Symbol, Timeframe
+
+
+class _Trade(msgspec.Struct, tag_field="e", tag="trade"):
+    """Spot: `{"e":"trade","E":1,"s":"ETHUSDT","t":705291099,"p":"4149.74","q":"0.4387","T":1639351062243,"m":true}`."""
+
+    s: str
+    t: int
+    p: str
+    q: str
+    T: int
+    m: bool
+    E: int = 0
+
+
+class _AggTrade(msgspec.Struct, tag_field="e", tag="aggTrade"):
+    """Futures: one taker order at one price; its trades are f to l, and `l - f + 1` of them."""
+
+    s: str
+    a: int
+    f: int
+    l: int  # noqa: E741  # Binance's name
+    p: str
+    q: str
+    T: int
+    m: bool
+    E: int = 0
+
+
+class _Candle(msgspec.Struct):
+    t: int
+    T: int
+    o: str
+    h: str
+    l: str  # noqa: E741  # Binance's name
+    c: str
+    v: str
+    n: int
+    x: bool
+    q: str
+    V: str
+    f: int = 0
+    L: int = 0
+
+
+class _Kline(msgspec.Struct, tag_field="e", tag="kline"):
+    s: str
+    k: _Candle
+    E: int = 0
+
+
+class _MarkPrice(msgspec.Struct, tag_field="e", tag="markPriceUpdate"):
+    s: str
+    r: str
+    T: int
+    E: int = 0
+
+
+class _Other(msgspec.Struct):
+    """Answers to requests, errors, and frames of combined streams."""
+
+    e: str = ""
+    id: int | str | None = None
+    result: Any = None
+    error: Any = None
+    code: int = 0
+    msg: str = ""
+    data: msgspec.Raw = msgspec.Raw(b"")
+    stream: str = ""
+
+
+_EVENT = msgspec.json.Decoder(_Trade | _AggTrade | _Kline | _MarkPrice)
+_OTHER = msgspec.json.Decoder(_Other)
+_ANY = msgspec.json.Decoder()
+
+_STREAMS = {Channel.TRADES: "trade", Channel.KLINES: "kline_1m", Channel.FUNDING: "markPrice@1s"}
+_FUTURES_STREAMS = _STREAMS | {Channel.TRADES: "aggTrade"}
+
+
+class Binance(Exchange):
+    """Binance.
+
+    >>> frame = b'{"e":"trade","E":2,"s":"ETHUSDT","t":7,"p":"4149.74","q":"0.4387","T":1639351062243,"m":true}'
+    >>> rows = Binance().decode([frame], [1639351062250000]).trades
+    >>> int(rows["price"][0]), int(rows["price_scale"][0]), int(rows["flags"][0])
+    (414974, 2, 0)
+    """
+
+    name = "binance"
+    simulator_prefix = "/binance"
+    rest_url = "https://api.binance.com"
+    futures_rest_url: ClassVar[str] = "https://fapi.binance.com"
+    spot_socket: ClassVar[str] = "wss://stream.binance.com:9443/ws"
+    futures_socket: ClassVar[str] = "wss://fstream.binance.com/ws"
+    dense_trade_ids = True
+    limits = Limits(
+        streams_per_connection=200,  # futures allow 200, spot 1,024
+        streams_per_message=50,
+        messages_per_second=4.0,  # spot cuts at 5, pings and pongs included
+        connections_per_window=300,
+        window_seconds=300.0,
+        weight_per_minute=2400,  # futures; spot allows 6,000
+        lifetime_seconds=86_400.0,
+    )
+
+    def socket_url(self, subscription: Subscription) -> str:
+        """Return the spot or the futures socket."""
+        perpetual = subscription.instrument.symbol.perpetual
+        if self.simulator_url is not None:
+            path = "/fstream/ws" if perpetual else "/ws"
+            return f"ws{self.simulator_url.removeprefix('http')}{self.simulator_prefix}{path}"
+        return self.futures_socket if perpetual else self.spot_socket
+
+    def subscribe(self, subscriptions: Sequence[Subscription], request_id: int) -> bytes:
+        """Write a SUBSCRIBE."""
+        return _request("SUBSCRIBE", subscriptions, request_id)
+
+    def unsubscribe(self, subscriptions: Sequence[Subscription], request_id: int) -> bytes:
+        """Write an UNSUBSCRIBE."""
+        return _request("UNSUBSCRIBE", subscriptions, request_id)
+
+    def decode(self, frames: Sequence[bytes], received_at: Sequence[int]) -> Decoded:
+        """Read frames."""
+        decoded, rows = Decoded(), TradeRows()
+        for index, (frame, received) in enumerate(zip(frames, received_at, strict=True)):
+            try:
+                _read(frame, received, decoded, rows)
+            except (InputError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as error:
+                decoded.rejected.append(Rejected(index, str(error)[:200]))
+        decoded.trades, decoded.symbols = rows.rows(), rows.symbols
+        return decoded
+
+    def _url(self, instrument: Instrument, path: str) -> str:
+        """Return the full URL of a REST path; spot and futures are two hosts."""
+        family = "/fapi/v1" if instrument.symbol.perpetual else "/api/v3"
+        return self._host(perpetual=instrument.symbol.perpetual) + family + path
+
+    def _host(self, *, perpetual: bool) -> str:
+        if self.simulator_url is not None:
+            return self.simulator_url + self.simulator_prefix
+        return self.futures_rest_url if perpetual else self.rest_url
+
+    async def time(self, rest: Rest) -> int:
+        """Return the server's time."""
+        body = await rest.get(self._host(perpetual=False) + "/api/v3/time", {}, weight=1)
+        return milliseconds(msgspec.json.decode(body)["serverTime"])
+
+    async def instruments(self, rest: Rest) -> list[Instrument]:
+        """Return USDT symbols of both markets."""
+        spot = await rest.get(self._host(perpetual=False) + "/api/v3/exchangeInfo", {}, weight=20)
+        futures = await rest.get(self._host(perpetual=True) + "/fapi/v1/exchangeInfo", {}, weight=1)
+        return parse_instruments(spot, perpetual=False) + parse_instruments(futures, perpetual=True)
+
+    async def trades(self, rest: Rest, instrument: Instrument, *, after_id: int, since: int) -> Rows:
+        """Page through trades by id (spot historicalTrades) or aggregated trades (futures)."""
+        perpetual = instrument.symbol.perpetual
+        query: dict[str, Any] = {"symbol": instrument.exchange_symbol, "limit": 1000}
+        if after_id:
+            query["fromId"] = after_id + 1
+        if perpetual:
+            if not after_id:
+                query |= {"startTime": since // 1000}
+            body = await rest.get(self._url(instrument, "/aggTrades"), query, weight=20)
+            return parse_aggregated(body, instrument.exchange_symbol)
+        path = "/historicalTrades" if after_id else "/trades"
+        body = await rest.get(self._url(instrument, path), query, weight=25)
+        rows = parse_trades(body, instrument.exchange_symbol)
+        return rows if after_id else rows[rows["traded_at"] >= since]
+
+    async def candles(
+        self, rest: Rest, instrument: Instrument, timeframe: Timeframe, *, since: int, until: int
+    ) -> Rows:
+        """Page through klines, 1,000 at a time."""
+        pages: list[Rows] = []
+        while since < until:
+            query = {
+                "symbol": instrument.exchange_symbol, "interval": timeframe.value, "startTime": since // 1000,
+                "endTime": until // 1000 - 1, "limit": 1000,
+            }  # fmt: skip
+            page = parse_klines(await rest.get(self._url(instrument, "/klines"), query, weight=5))
+            page = page[page["opened_at"] + timeframe.microseconds <= until]
+            pages.append(page)
+            if len(page) == 0:
+                break
+            since = int(page["opened_at"][-1]) + timeframe.microseconds
+        return np.concatenate(pages) if pages else np.empty(0, CANDLE)
+
+    async def funding(self, rest: Rest, instrument: Instrument, *, since: int) -> list[ExchangeFunding]:
+        """Return past funding rates."""
+        query = {"symbol": instrument.exchange_symbol, "startTime": since // 1000, "limit": 1000}
+        body = await rest.get(self._url(instrument, "/fundingRate"), query, weight=1)
+        return [
+            ExchangeFunding(row["symbol"], at := milliseconds(row["fundingTime"]), row["fundingRate"], at)
+            for row in msgspec.json.decode(body)
+        ]
+
+
+def _request(method: str, subscriptions: Sequence[Subscription], request_id: int) -> bytes:
+    return msgspec.json.encode({"method": method, "params": [_stream(s) for s in subscriptions], "id": request_id})
+
+
+def _stream(subscription: Subscription) -> str:
+    streams = _FUTURES_STREAMS if subscription.instrument.symbol.perpetual else _STREAMS
+    return f"{subscription.instrument.exchange_symbol.lower()}@{streams[subscription.channel]}"
+
+
+def _read(frame: bytes, received_at: int, decoded: Decoded, rows: TradeRows) -> None:
+    try:
+        event = _EVENT.decode(frame)
+    except msgspec.ValidationError:
+        _read_other(frame, received_at, decoded, rows)
+        return
+    decoded.clock = max(decoded.clock, milliseconds(event.E)) if event.E else decoded.clock
+    match event:
+        case _Trade():
+            rows.add(
+                event.s, traded_at=milliseconds(event.T), received_at=received_at, identity=TradeId(0, event.t),
+                price=positive(event.p), quantity=positive(event.q), taker_buys=not event.m,
+            )  # fmt: skip
+        case _AggTrade():
+            rows.add(
+                event.s, traded_at=milliseconds(event.T), received_at=received_at, identity=TradeId(0, event.l),
+                price=positive(event.p), quantity=positive(event.q), taker_buys=not event.m,
+                count=event.l - event.f + 1,
+            )  # fmt: skip
+        case _Kline(k=k) if k.x:
+            decoded.candles.append(ExchangeCandle(event.s, _closed(k)))
+        case _MarkPrice() if event.r:
+            decoded.funding.append(ExchangeFunding(event.s, milliseconds(event.T), event.r, milliseconds(event.E)))
+
+
+def _closed(k: _Candle) -> Rows:
+    return candle(
+        opened_at=milliseconds(k.t), known_at=milliseconds(k.T + 1), prices=(k.o, k.h, k.l, k.c), volume=amount(k.v),
+        quote_volume=k.q, taker_buy_volume=amount(k.V), trade_count=k.n, first_id=max(k.f, 0), last_id=max(k.L, 0),
+    )  # fmt: skip
+
+
+def _read_other(frame: bytes, received_at: int, decoded: Decoded, rows: TradeRows) -> None:
+    other = _OTHER.decode(frame)
+    if other.stream and other.data:
+        _read(bytes(other.data), received_at, decoded, rows)
+    elif other.error is not None or other.code:
+        decoded.refused.append((str(other.id or ""), str(other.error or other.msg)[:200]))
+    elif other.id is not None:
+        decoded.acknowledged.append(str(other.id))
+    elif other.e == "serverShutdown":
+        decoded.notices.append("serverShutdown")
+    else:
+        _EVENT.decode(frame)  # says what is wrong with it
+
+
+def parse_instruments(body: bytes, *, perpetual: bool) -> list[Instrument]:
+    """Read exchangeInfo of one market; keep what is quoted in USDT."""
+    found = []
+    for one in msgspec.json.decode(body)["symbols"]:
+        if one["quoteAsset"] != "USDT" or (perpetual and one.get("contractType") != "PERPETUAL"):
+            continue
+        filters = {f["filterType"]: f for f in one["filters"]}
+        found.append(
+            Instrument(
+                "binance", Symbol(one["baseAsset"], "USDT", perpetual), one["symbol"],
+                filters["PRICE_FILTER"]["tickSize"], filters["LOT_SIZE"]["stepSize"], one["status"] == "TRADING",
+            )
+        )  # fmt: skip
+    return found
+
+
+def parse_trades(body: bytes, symbol: str) -> Rows:
+    """Read `/trades` and `/historicalTrades`."""
+    rows = TradeRows()
+    for one in msgspec.json.decode(body):
+        at = milliseconds(one["time"])
+        rows.add(
+            symbol, traded_at=at, received_at=at, identity=TradeId(0, one["id"]), price=positive(one["price"]),
+            quantity=positive(one["qty"]), taker_buys=not one["isBuyerMaker"],
+        )  # fmt: skip
+    return in_order(rows.rows())
+
+
+def parse_aggregated(body: bytes, symbol: str) -> Rows:
+    """Read `/aggTrades`."""
+    rows = TradeRows()
+    for one in msgspec.json.decode(body):
+        at = milliseconds(one["T"])
+        rows.add(
+            symbol, traded_at=at, received_at=at, identity=TradeId(0, one["l"]), price=positive(one["p"]),
+            quantity=positive(one["q"]), taker_buys=not one["m"], count=one["l"] - one["f"] + 1,
+        )  # fmt: skip
+    return in_order(rows.rows())
+
+
+def parse_klines(body: bytes) -> Rows:
+    """Read `/klines`; the last column of each row is unused by Binance."""
+    pages = [
+        candle(
+            opened_at=milliseconds(k[0]), known_at=milliseconds(k[6] + 1), prices=k[1:5], volume=amount(k[5]),
+            quote_volume=k[7], trade_count=k[8], taker_buy_volume=amount(k[9]),
+        )
+        for k in msgspec.json.decode(body)
+    ]  # fmt: skip
+    return np.concatenate(pages) if pages else np.empty(0, CANDLE)

@@ -1,0 +1,297 @@
+"""OKX v5: spot and USDT-margined perpetual swaps.
+
+Sources: OKX API v5, "WebSocket - Overview", "Trades channel", "Candlesticks channel", "Get trades history".
+Swaps trade in contracts; quantities are turned into base units with the contract value (`ctVal`) of the instrument.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import msgspec
+import numpy as np
+
+from infra.errors import InputError, UnavailableError
+from ingestion.decoding import Amount, TradeId, TradeRows, amount, candle, in_order, milliseconds, positive, times
+from ingestion.exchanges.exchange import (
+    Channel,
+    Decoded,
+    Exchange,
+    ExchangeCandle,
+    ExchangeFunding,
+    Limits,
+    Rejected,
+    Rest,
+    Rows,
+    Subscription,
+)
+from ingestion.market import CANDLE, Instrument, Symbol, Timeframe, decimal_text
+
+
+class _Trade(msgspec.Struct):
+    """The newest of `count` trades of one taker order at one price; the doctest of Okx shows one."""
+
+    instId: str  # noqa: N815  # OKX's name
+    tradeId: str  # noqa: N815
+    px: str
+    sz: str
+    side: str
+    ts: str
+    count: str = "1"
+
+
+class _Argument(msgspec.Struct):
+    channel: str
+    instId: str = ""  # noqa: N815
+
+
+class _Funding(msgspec.Struct):
+    instId: str  # noqa: N815
+    fundingRate: str  # noqa: N815
+    fundingTime: str  # noqa: N815
+    ts: str = "0"
+
+
+class _Frame(msgspec.Struct):
+    """A frame of a channel, or the answer to a request."""
+
+    arg: _Argument | None = None
+    data: list[msgspec.Raw] = []
+    event: str = ""
+    code: str = ""
+    msg: str = ""
+    id: str = ""
+
+
+_FRAME = msgspec.json.Decoder(_Frame)
+_TRADE = msgspec.json.Decoder(_Trade)
+_CANDLE = msgspec.json.Decoder(list[str])
+_FUNDING = msgspec.json.Decoder(_Funding)
+
+_CHANNELS = {Channel.TRADES: "trades", Channel.KLINES: "candle1m", Channel.FUNDING: "funding-rate"}
+_BARS = {Timeframe.M1: "1m", Timeframe.M5: "5m", Timeframe.M15: "15m", Timeframe.H1: "1H"}
+_SIDES = {"buy": True, "sell": False}
+_ONE = Amount(1, 0)
+_PAGE = 100
+
+
+class Okx(Exchange):
+    """OKX.
+
+    >>> frame = (b'{"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","tradeId":"130639474",'
+    ...          b'"px":"42219.9","sz":"0.12060306","side":"buy","ts":"1630048897897","count":"3"}]}')
+    >>> rows = Okx().decode([frame], [1630048897900000]).trades
+    >>> int(rows["id_low"][0]), int(rows["count"][0]), int(rows["quantity"][0]), int(rows["quantity_scale"][0])
+    (130639474, 3, 12060306, 8)
+    """
+
+    name = "okx"
+    simulator_prefix = "/okx"
+    rest_url = "https://www.okx.com"
+    socket: ClassVar[str] = "wss://ws.okx.com:8443"
+    dense_trade_ids = True
+    ping = b"ping"
+    ping_seconds = 15.0  # OKX cuts after 30 s without a message
+    server_silence_seconds = 45.0
+    limits = Limits(
+        streams_per_connection=200,
+        streams_per_message=50,
+        messages_per_second=2.0,
+        connections_per_window=3,
+        window_seconds=1.0,
+        weight_per_minute=600,  # 20 requests in 2 s per endpoint
+    )
+
+    def __init__(self, simulator_url: str | None = None) -> None:
+        """See Exchange."""
+        super().__init__(simulator_url)
+        self._contracts: dict[str, Amount] = {}  # base units in one contract, by instId of swaps
+
+    def socket_url(self, subscription: Subscription) -> str:
+        """Return the public socket, for candles the business socket."""
+        path = f"/ws/v5/{'business' if subscription.channel is Channel.KLINES else 'public'}"
+        if self.simulator_url is not None:
+            return f"ws{self.simulator_url.removeprefix('http')}{self.simulator_prefix}{path}"
+        return self.socket + path
+
+    def subscribe(self, subscriptions: Sequence[Subscription], request_id: int) -> bytes:
+        """Write a subscribe operation."""
+        return self._request("subscribe", subscriptions, request_id)
+
+    def unsubscribe(self, subscriptions: Sequence[Subscription], request_id: int) -> bytes:
+        """Write an unsubscribe operation."""
+        return self._request("unsubscribe", subscriptions, request_id)
+
+    def _request(self, operation: str, subscriptions: Sequence[Subscription], request_id: int) -> bytes:
+        for one in subscriptions:
+            self._know(one.instrument)
+        arguments = [{"channel": _CHANNELS[s.channel], "instId": s.instrument.exchange_symbol} for s in subscriptions]
+        return msgspec.json.encode({"id": str(request_id), "op": operation, "args": arguments})
+
+    def _know(self, instrument: Instrument) -> Amount:
+        """Remember how many base units a contract of this instrument has."""
+        known = self._contracts.get(instrument.exchange_symbol)
+        if known is None:
+            known = self._contracts[instrument.exchange_symbol] = positive(instrument.contract_size)
+        return known
+
+    def decode(self, frames: Sequence[bytes], received_at: Sequence[int]) -> Decoded:
+        """Read frames."""
+        decoded, rows = Decoded(), TradeRows()
+        for index, (frame, received) in enumerate(zip(frames, received_at, strict=True)):
+            if frame == b"pong":
+                decoded.pongs += 1
+                continue
+            try:
+                self._read(index, frame, received, decoded, rows)
+            except (InputError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as error:
+                decoded.rejected.append(Rejected(index, str(error)[:200]))
+        decoded.trades, decoded.symbols = rows.rows(), rows.symbols
+        return decoded
+
+    def _read(self, index: int, frame: bytes, received_at: int, decoded: Decoded, rows: TradeRows) -> None:
+        read = _FRAME.decode(frame)
+        if read.event == "error":
+            decoded.refused.append((read.id, f"{read.code} {read.msg}"[:200]))
+        elif read.event in {"subscribe", "unsubscribe", "channel-conn-count"}:
+            decoded.acknowledged.append(read.id)
+        elif read.event == "notice":
+            decoded.notices.append(f"{read.code} {read.msg}"[:200])
+        elif read.arg is None:
+            raise InputError("no channel and no event")
+        else:
+            for raw in read.data:
+                try:
+                    self._read_one(read.arg, raw, received_at, decoded, rows)
+                except (InputError, msgspec.MsgspecError) as error:
+                    decoded.rejected.append(Rejected(index, str(error)[:200]))
+
+    def _read_one(self, arg: _Argument, raw: msgspec.Raw, received_at: int, decoded: Decoded, rows: TradeRows) -> None:
+        match arg.channel:
+            case "trades":
+                one = _TRADE.decode(raw)
+                at = milliseconds(one.ts)
+                decoded.clock = max(decoded.clock, at)
+                self._add(one, at, received_at, rows)
+            case "candle1m":
+                k = _CANDLE.decode(raw)
+                if len(k) >= 9 and k[8] == "1":
+                    decoded.candles.append(ExchangeCandle(arg.instId, self._closed(arg.instId, k, Timeframe.M1)))
+            case "funding-rate":
+                f = _FUNDING.decode(raw)
+                known = milliseconds(f.ts) if f.ts != "0" else received_at
+                decoded.funding.append(ExchangeFunding(f.instId, milliseconds(f.fundingTime), f.fundingRate, known))
+            case other:
+                raise InputError(f"not a channel that was subscribed to: {other[:60]}")
+
+    def _add(self, one: _Trade, at: int, received_at: int, rows: TradeRows) -> None:
+        if one.side not in _SIDES or not one.count.isdigit() or not one.tradeId.isdigit():
+            raise InputError(f"side {one.side[:20]!r}, count {one.count[:20]!r} or id {one.tradeId[:30]!r} is wrong")
+        rows.add(
+            one.instId, traded_at=at, received_at=received_at, identity=TradeId(0, int(one.tradeId)),
+            price=positive(one.px), quantity=times(positive(one.sz), self._contracts.get(one.instId, _ONE)),
+            taker_buys=_SIDES[one.side], count=int(one.count),
+        )  # fmt: skip
+
+    def _closed(self, symbol: str, k: Sequence[str], timeframe: Timeframe) -> Rows:
+        """Read `[ts, o, h, l, c, vol, volCcy, volCcyQuote, confirm]`; swaps give base units in volCcy."""
+        swap = symbol.endswith("-SWAP")
+        at = milliseconds(k[0])
+        return candle(
+            opened_at=at, known_at=at + timeframe.microseconds, prices=k[1:5], volume=amount(k[6] if swap else k[5]),
+            quote_volume=k[7] if len(k) > 7 else "0",
+        )  # fmt: skip
+
+    async def time(self, rest: Rest) -> int:
+        """Return the server's time."""
+        return milliseconds(_result(await rest.get(self._url("/public/time"), {}, weight=1))[0]["ts"])
+
+    def _url(self, path: str) -> str:
+        host = self.rest_url if self.simulator_url is None else self.simulator_url + self.simulator_prefix
+        return f"{host}/api/v5{path}"
+
+    async def instruments(self, rest: Rest) -> list[Instrument]:
+        """Return USDT symbols of spot and swaps."""
+        found: list[Instrument] = []
+        for kind in ("SPOT", "SWAP"):
+            found += parse_instruments(await rest.get(self._url("/public/instruments"), {"instType": kind}, weight=1))
+        return found
+
+    async def trades(self, rest: Rest, instrument: Instrument, *, after_id: int, since: int) -> Rows:
+        """Page backwards through history-trades (three months) until what is known, oldest first."""
+        pages: list[Rows] = []
+        query: dict[str, Any] = {"instId": instrument.exchange_symbol, "type": "1", "limit": _PAGE}
+        for _ in range(50):
+            body = await rest.get(self._url("/market/history-trades"), query, weight=1)
+            page = parse_trades(body, instrument.exchange_symbol, self._know(instrument))
+            wanted = page[(page["id_low"] > after_id) if after_id else (page["traded_at"] >= since)]
+            pages.insert(0, wanted)
+            if len(wanted) < len(page) or len(page) < _PAGE:
+                break
+            query["after"] = str(int(page["id_low"][0]))
+        return in_order(np.concatenate(pages))
+
+    async def candles(
+        self, rest: Rest, instrument: Instrument, timeframe: Timeframe, *, since: int, until: int
+    ) -> Rows:
+        """Page backwards through history-candles, 100 at a time, newest first as OKX gives them."""
+        pages: list[Rows] = []
+        while since < until:
+            query = {
+                "instId": instrument.exchange_symbol, "bar": _BARS[timeframe], "after": until // 1000,
+                "before": since // 1000 - 1, "limit": _PAGE,
+            }  # fmt: skip
+            found = _result(await rest.get(self._url("/market/history-candles"), query, weight=1))
+            rows = [self._closed(instrument.exchange_symbol, k, timeframe) for k in reversed(found)]
+            rows = [r for r in rows if since <= r["opened_at"][0] <= until - timeframe.microseconds]
+            if not rows:
+                break
+            pages = rows + pages
+            until = int(rows[0]["opened_at"][0])
+        return np.concatenate(pages) if pages else np.empty(0, CANDLE)
+
+    async def funding(self, rest: Rest, instrument: Instrument, *, since: int) -> list[ExchangeFunding]:
+        """Return past funding rates, oldest first."""
+        query = {"instId": instrument.exchange_symbol, "before": since // 1000, "limit": _PAGE}
+        rows = _result(await rest.get(self._url("/public/funding-rate-history"), query, weight=1))
+        return [
+            ExchangeFunding(row["instId"], at := milliseconds(row["fundingTime"]), row["fundingRate"], at)
+            for row in reversed(rows)
+        ]
+
+
+def _result(body: bytes) -> Any:
+    answer = msgspec.json.decode(body)
+    if answer["code"] != "0":
+        raise UnavailableError(f"okx: {answer['msg']} ({answer['code']})")
+    return answer["data"]
+
+
+def parse_instruments(body: bytes) -> list[Instrument]:
+    """Read instruments; keep spot quoted and swaps settled in USDT. Lots of swaps are turned into base units."""
+    found = []
+    for one in _result(body):
+        swap = one["instType"] == "SWAP"
+        if (one["settleCcy"] if swap else one["quoteCcy"]) != "USDT" or one["instType"] not in {"SPOT", "SWAP"}:
+            continue
+        base = one["ctValCcy"] if swap else one["baseCcy"]
+        size = one["ctVal"] if swap else "1"
+        lot = times(positive(one["lotSz"]), positive(size))
+        found.append(
+            Instrument(
+                "okx", Symbol(base, "USDT", swap), one["instId"], one["tickSz"], decimal_text(lot.mantissa, lot.scale), one["state"] == "live",
+                size,
+            )
+        )  # fmt: skip
+    return found
+
+
+def parse_trades(body: bytes, symbol: str, contract: Amount = _ONE) -> Rows:
+    """Read trades and history-trades; there every trade stands alone."""
+    rows = TradeRows()
+    for one in _result(body):
+        at = milliseconds(one["ts"])
+        rows.add(
+            symbol, traded_at=at, received_at=at, identity=TradeId(0, int(one["tradeId"])),
+            price=positive(one["px"]), quantity=times(positive(one["sz"]), contract), taker_buys=_SIDES[one["side"]],
+        )  # fmt: skip
+    return in_order(rows.rows())
