@@ -1,6 +1,6 @@
 """The parent of the supervisor: it outlives a `kill -9` of it and then ends every process that was left.
 
-The guardian adopts orphans (a Linux subreaper), so whatever a server forked is found below it, whoever forked it.
+Both adopt orphans (as Linux subreapers), so whatever a server forked is found below them, wherever it fled to.
 If the guardian itself is killed, the supervisor gets SIGTERM from the kernel and stops everything in order; if
 both are killed at once, every service gets SIGKILL from the kernel. It also stands between terminal and platform:
 Ctrl-C reaches only the guardian, which passes it on as an orderly stop.
@@ -36,7 +36,11 @@ def guard(supervise: Callable[[], int]) -> int:
     if supervisor == 0:
         os.setpgid(0, 0)
         die_with_parent(guardian, signal.SIGTERM)
-        return supervise()
+        adopt_orphans()  # nearer than the guardian, and there is nobody else if that is killed
+        try:
+            return supervise()
+        finally:
+            sweep()
     _pass_on_signals(supervisor)
     code = os.waitstatus_to_exitcode(_wait_for(supervisor))
     for number in STOP_SIGNALS:

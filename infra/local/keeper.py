@@ -70,14 +70,7 @@ class Keeper:
 
     async def _run(self) -> int:
         """Start the process, see it become ready, and return its exit code when it has ended."""
-        self.process = process = await asyncio.create_subprocess_exec(
-            *self.service.command,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **self.service.environment}, start_new_session=True,
-            preexec_fn=partial(die_with_parent, os.getpid(), signal.SIGKILL),
-        )  # fmt: skip
-        if process.stdout is not None:
-            self._reader = asyncio.create_task(self._output.follow(self.service.name, process.stdout))
+        self.process = process = await self._start()
         self._changed()
         end = asyncio.create_task(process.wait())
         readiness = asyncio.create_task(self._become_ready())
@@ -88,16 +81,31 @@ class Keeper:
             return await end
         finally:
             readiness.cancel()
+            end.cancel()
             self.ready.clear()
-            if end.done():
+            if process.returncode is not None:  # else we were cancelled, and `stop` ends it
                 await self._end_of_output(process.pid)
                 self._changed()
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        # Our own pipe: asyncio would take a process for running while a grandchild holds asyncio's open.
+        ours, theirs = os.pipe()
+        self._reader = asyncio.create_task(self._output.follow(self.service.name, os.fdopen(ours, "rb", 0)))
+        try:
+            return await asyncio.create_subprocess_exec(
+                *self.service.command, stdin=asyncio.subprocess.DEVNULL, stdout=theirs, stderr=theirs,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **self.service.environment}, start_new_session=True,
+                preexec_fn=partial(die_with_parent, os.getpid(), signal.SIGKILL),
+            )  # fmt: skip
+        finally:
+            os.close(theirs)
 
     async def _end_of_output(self, group: int) -> None:
         """Kill what an ended process left in its group, which would hold its port and its output."""
         _kill_group(group)
         if self._reader is not None:
             await asyncio.wait([self._reader], timeout=1.0)
+            self._reader.cancel()
 
     async def _become_ready(self) -> None:
         began, late = time.monotonic(), False

@@ -8,7 +8,7 @@ import asyncio
 import queue
 import sys
 from threading import Thread
-from typing import TextIO
+from typing import IO, TextIO
 
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 LONGEST_LINE = 16_384
@@ -43,17 +43,24 @@ class Output:
         except queue.Full:
             self._dropped += 1
 
-    async def follow(self, name: str, stream: asyncio.StreamReader) -> None:
-        """Show what a process writes until it closes its end; an endless line is cut."""
-        rest = b""
-        while chunk := await stream.read(65_536):
-            *lines, rest = (rest + chunk).split(b"\n")
-            if len(rest) > LONGEST_LINE:
-                lines, rest = [*lines, rest], b""
-            for line in lines:
-                self.say(name, line.decode(errors="replace").rstrip("\r"))
-        if rest:
-            self.say(name, rest.decode(errors="replace"))
+    async def follow(self, name: str, pipe: IO[bytes]) -> None:
+        """Show what comes through `pipe` until its other end is closed everywhere; an endless line is cut."""
+        stream = asyncio.StreamReader()
+        reader, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), pipe
+        )
+        try:
+            rest = b""
+            while chunk := await stream.read(65_536):
+                *lines, rest = (rest + chunk).split(b"\n")
+                if len(rest) > LONGEST_LINE:
+                    lines, rest = [*lines, rest], b""
+                for line in lines:
+                    self.say(name, line.decode(errors="replace").rstrip("\r"))
+            if rest:
+                self.say(name, rest.decode(errors="replace"))
+        finally:
+            reader.close()
 
     def close(self, seconds: float = 1.0) -> None:
         """Write what waits, for at most so long."""

@@ -14,7 +14,7 @@ class Patience:
     futile_starts: int = 4
     """A vital server that ends so often before it was ever ready makes the platform give up."""
     probe_pause: float = 0.1
-    stop: float = 4.0
+    stop: float = 3.5
     """Given to each round of services to end in order, before SIGKILL; there are two rounds, and 10 s for all."""
 
     def pause(self, failures: int) -> float:

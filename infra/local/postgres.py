@@ -75,6 +75,7 @@ def _create(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = path / ".creating"
     _clear(path, ours=fresh.exists())
+    path.chmod(0o700)
     sys.stdout.write("creating the database cluster\n")
     sys.stdout.flush()
     _run("initdb", "-D", str(fresh), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--data-checksums",

