@@ -1,5 +1,7 @@
 """What one bar says about its range: true range, the typical price, where the close stands in it."""
 
+import math
+
 from realtime.kernel import kernel
 
 
@@ -22,3 +24,37 @@ def place(value: float, low: float, high: float, otherwise: float) -> float:
 def money_flow_multiplier(high: float, low: float, close: float) -> float:
     """Return where the close stands in its bar: -1 at the low, 1 at the high, 0 in a bar without range (Chaikin)."""
     return ((close - low) - (high - close)) / (high - low) if high > low else 0.0
+
+
+@kernel
+def log_range(high: float, low: float) -> float:
+    """Return ln(high / low)."""
+    return math.log(high / low)
+
+
+@kernel
+def garman_klass(first: float, high: float, low: float, close: float) -> float:
+    """Return the variance that one bar's four prices show, drift taken as zero (Garman and Klass 1980)."""
+    reach, move = math.log(high / low), math.log(close / first)
+    return 0.5 * reach * reach - (2.0 * math.log(2.0) - 1.0) * move * move
+
+
+@kernel
+def rogers_satchell(first: float, high: float, low: float, close: float) -> float:
+    """Return the variance that one bar's four prices show, whatever its drift (Rogers and Satchell 1991)."""
+    above = math.log(high / close) * math.log(high / first)
+    return above + math.log(low / close) * math.log(low / first)
+
+
+@kernel
+def max_of(a: float, b: float, c: float) -> float:
+    """Return the largest of three numbers, none of them NaN."""
+    a = b if b > a else a
+    return c if c > a else a
+
+
+@kernel
+def min_of(a: float, b: float, c: float) -> float:
+    """Return the smallest of three numbers, none of them NaN."""
+    a = b if b < a else a
+    return c if c < a else a

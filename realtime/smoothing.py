@@ -33,6 +33,14 @@ def rma(seen: int, average: float, value: float, length: int) -> float:
 
 
 @kernel
+def gain_and_loss(seen: int, gain: float, loss: float, change: float, length: int) -> tuple[float, float]:
+    """Fold the change of close `seen` into the averages of gains and losses inside RSI; the first close has none."""
+    up = change if change > 0.0 else 0.0
+    down = -change if change < 0.0 else 0.0
+    return rma(seen - 1, gain, up, length), rma(seen - 1, loss, down, length)
+
+
+@kernel
 def share(part: float, rest: float, otherwise: float) -> float:
     """Return part / (part + rest) in percent, and `otherwise` where both are nothing."""
     whole = part + rest

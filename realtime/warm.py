@@ -1,9 +1,14 @@
-"""Compiles every indicator before it is needed: side by side on the machine's cores, once per machine and source."""
+"""Compiles every indicator before it is needed: side by side on the machine's cores, once per machine and source.
 
+`python -m realtime.warm` is the worker: it takes module names on standard input, and answers each when it is compiled.
+"""
+
+import subprocess
+import sys
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
-from multiprocessing import get_context
+from queue import Empty, SimpleQueue
 
 from realtime.indicators import modules
 from realtime.indicators.fold import is_compiled, load
@@ -18,22 +23,51 @@ def missing() -> list[str]:
 
 
 def compile_all(progress: Progress | None = None, workers: int = 2) -> int:
-    """Compile the folds that the cache does not hold, each once; return how many."""
+    """Compile the folds that the cache does not hold, each once; return how many. RuntimeError when a worker fails."""
     names = missing()
-    if len(names) == 1:
-        compile_one(names[0])
-    elif names:
-        # Spawned, not forked: the caller may have threads, and a fork in the middle of LLVM would hang.
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            waiting = [pool.submit(compile_one, name) for name in names]
-            for done, future in enumerate(as_completed(waiting), start=1):
-                name = future.result()
-                if progress:
-                    progress(done, len(names), name.rpartition(".")[2])
+    waiting: SimpleQueue[str] = SimpleQueue()
+    done: SimpleQueue[str | None] = SimpleQueue()
+    for name in names:
+        waiting.put(name)
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in range(min(workers, len(names))):
+            pool.submit(feed, waiting, done)
+        for count in range(1, len(names) + 1):
+            finished = done.get()
+            if finished is None:
+                raise RuntimeError("a worker that compiles indicators has failed; its error is above")
+            if progress:
+                progress(count, len(names), finished.rpartition(".")[2])
     return len(names)
 
 
-def compile_one(name: str) -> str:
-    """Compile one indicator's fold into the cache."""
-    load(import_module(name))
-    return name
+def feed(waiting: "SimpleQueue[str]", done: "SimpleQueue[str | None]") -> None:
+    """Hand names to one worker process until none is left; a name that it does not answer becomes None."""
+    command = [sys.executable, "-m", "realtime.warm"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:  # noqa: S603  # ourselves
+        if worker.stdin is None or worker.stdout is None:
+            raise AssertionError("both were asked for")
+        while True:
+            try:
+                name = waiting.get_nowait()
+            except Empty:
+                worker.stdin.close()
+                return
+            worker.stdin.write(name + "\n")
+            worker.stdin.flush()
+            if worker.stdout.readline().strip() != name:
+                done.put(None)
+                return
+            done.put(name)
+
+
+def work() -> None:
+    """Compile the modules named on standard input, one a line."""
+    for line in sys.stdin:
+        load(import_module(line.strip()))
+        sys.stdout.write(line)
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    work()

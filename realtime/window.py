@@ -158,3 +158,21 @@ def smoothed_twice(
             slows[then & (slows.shape[0] - 1)] = slow
             mean = mean_over(slows, slows.shape[0] - 1, then, then, mean, again)
     return slow, mean
+
+
+@kernel
+def weighted_over(
+    column: Floats, mask: int, i: int, seen: int, mean: float, weighted: float, length: int
+) -> tuple[float, float]:
+    """Return the window's mean and its mean with weights 1 to `length`, the newest counting most."""
+    new = column[i & mask]
+    if seen < length:
+        weighted += (new - weighted) * (2.0 / (seen + 2))
+    elif seen & REFRESH != 0:
+        weighted += (new - mean) * (2.0 / (length + 1))
+    else:
+        rest = 0.0
+        for k in range(1, length):
+            rest += k * (column[(i - length + k) & mask] - new)
+        weighted = new + rest * 2.0 / (length * (length + 1))
+    return mean_over(column, mask, i, seen, mean, length), weighted

@@ -1,7 +1,7 @@
 """Accumulation/Distribution Line: volume · where the close stands in its bar (-1 to 1), added up from the first bar.
 
-Unit: base units. The level depends on the first bar and means nothing; only its changes do, so a history that starts
-elsewhere never agrees. Same as TA-Lib's AD.
+Unit: base units. The level depends on the first bar and means nothing; only its changes do. Same as TA-Lib's AD.
+Converged: never, a history that starts elsewhere has another level.
 Source: Marc Chaikin, after Larry Williams' The Secret of Selecting Stocks (1972).
 """
 

@@ -1,7 +1,7 @@
 """On-Balance Volume: volume added where the close rose and taken away where it fell, from the first bar on.
 
-Unit: base units. The level is that of the first bar's volume and means nothing; only its changes do, so a history that
-starts elsewhere never agrees. Same as TA-Lib's OBV.
+Unit: base units. The level depends on the first bar and means nothing; only its changes do. Same as TA-Lib's OBV.
+Converged: never, a history that starts elsewhere has another level.
 Source: Joseph Granville, Granville's New Key to Stock Market Profits (1963).
 """
 

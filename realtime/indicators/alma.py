@@ -1,0 +1,53 @@
+"""Arnaud Legoux Moving Average: closes weighted by a Gauss curve with its peak at `offset` of the window.
+
+The curve's width is length / sigma. Unit: price. Not in TA-Lib.
+Source: Arnaud Legoux and Dimitrios Kouzis-Loukas, ALMA (2009).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from realtime.kernel import Bars, Floats, kernel
+
+PARAMETERS = ({"length": 9, "offset": 0.85, "sigma": 6.0},)
+OUTPUTS = ("",)
+
+
+def warmup(length: int, offset: float, sigma: float) -> tuple[int, ...]:  # noqa: ARG001  # called with all parameters
+    """Return the index of each output's first value."""
+    return (length - 1,)
+
+
+def memory(length: int, offset: float, sigma: float) -> int:  # noqa: ARG001  # called with all parameters
+    """Return the floats of its weights, oldest first."""
+    return length
+
+
+class State(NamedTuple):
+    """What the next step needs."""
+
+    seen: int = 0
+
+
+@kernel
+def step(
+    state: State, memory: Floats, bars: Bars, i: int, length: int, offset: float, sigma: float
+) -> tuple[State, tuple[float]]:
+    """Fold one bar."""
+    if state.seen == 0:  # the weights are the same for ever
+        total = 0.0
+        for k in range(length):
+            distance = (k - offset * (length - 1)) * sigma / length
+            memory[k] = np.exp(-0.5 * distance * distance)
+            total += memory[k]
+        for k in range(length):
+            memory[k] /= total
+    value = np.nan
+    if state.seen >= length - 1:
+        new = bars.close[i & bars.mask]
+        value = 0.0
+        for k in range(length - 1):
+            value += memory[k] * (bars.close[(i - length + 1 + k) & bars.mask] - new)
+        value += new
+    return State(state.seen + 1), (value,)

@@ -1,0 +1,52 @@
+"""Choppiness Index: log10(Σ true range / (highest high - lowest low)) over `length` bars, scaled by log10(length).
+
+Unit: 0 (a straight trend) to 100 (no way made), 100 when nothing moved. Not in TA-Lib.
+Source: E. W. (Bill) Dreiss, The Choppiness Index (1993).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from realtime.kernel import Bars, Floats, kernel
+from realtime.ranges import true_range
+from realtime.window import highest_at, lowest_at, ring, sum_over
+
+PARAMETERS = ({"length": 14},)
+OUTPUTS = ("",)
+
+
+def warmup(length: int) -> tuple[int, ...]:
+    """Return the index of each output's first value."""
+    return (length - 1,)
+
+
+def memory(length: int) -> int:
+    """Return the floats of its own ring: true ranges."""
+    return ring(length)
+
+
+class State(NamedTuple):
+    """What the next step needs."""
+
+    seen: int = 0
+    close: float = 0.0
+    reach: float = 0.0
+    peak: float = 0.0
+    highest: int = 0
+    lowest: int = 0
+
+
+@kernel
+def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
+    """Fold one bar."""
+    now, seen, mask = i & bars.mask, state.seen, memory.shape[0] - 1
+    memory[seen & mask] = true_range(bars.high[now], bars.low[now], state.close, seen)
+    reach, peak = sum_over(memory, mask, seen, seen, state.reach, state.peak, length)
+    highest = highest_at(bars.high, bars.mask, i, seen, state.highest, length)
+    lowest = lowest_at(bars.low, bars.mask, i, seen, state.lowest, length)
+    value = np.nan
+    if seen >= length - 1:
+        made = bars.high[highest & bars.mask] - bars.low[lowest & bars.mask]
+        value = 100.0 * np.log10(reach / made) * (1.0 / np.log10(length)) if made > 0.0 else 100.0
+    return State(seen + 1, bars.close[now], reach, peak, highest, lowest), (value,)

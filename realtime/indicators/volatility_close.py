@@ -1,0 +1,47 @@
+"""Realised volatility from closes: the sample standard deviation (ddof 1) of the last `length` log returns.
+
+Unit: standard deviation of the log return of one bar; times √(bars in a year) it is annual. Not in TA-Lib.
+Source: Robert Merton, On Estimating the Expected Return on the Market (1980).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from realtime.kernel import Bars, Floats, kernel
+from realtime.window import deviation, ring, variance_over
+
+PARAMETERS = ({"length": 20},)
+OUTPUTS = ("",)
+
+
+def warmup(length: int) -> tuple[int, ...]:
+    """Return the index of each output's first value."""
+    return (length,)
+
+
+def memory(length: int) -> int:
+    """Return the floats of its own ring: log returns."""
+    return ring(length)
+
+
+class State(NamedTuple):
+    """What the next step needs."""
+
+    seen: int = 0
+    close: float = 0.0
+    mean: float = 0.0
+    squares: float = 0.0
+    peak: float = 0.0
+
+
+@kernel
+def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
+    """Fold one bar."""
+    close, seen, mask = bars.close[i & bars.mask], state.seen - 1, memory.shape[0] - 1
+    mean, squares, peak = state.mean, state.squares, state.peak
+    if seen >= 0:
+        memory[seen & mask] = np.log(close / state.close)
+        mean, squares, peak = variance_over(memory, mask, seen, seen, mean, squares, peak, length)
+    value = deviation(squares, length - 1) if seen >= length - 1 else np.nan
+    return State(seen + 2, close, mean, squares, peak), (value,)

@@ -1,0 +1,44 @@
+"""Realised volatility that a trend leaves alone (Rogers-Satchell): √ mean of ln(h/c) ln(h/o) + ln(l/c) ln(l/o).
+
+Unit: standard deviation of the log return of one bar; times √(bars in a year) it is annual. Not in TA-Lib.
+Source: Chris Rogers and Stephen Satchell, Estimating Variance from High, Low and Closing Prices (1991).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from realtime.kernel import Bars, Floats, kernel
+from realtime.ranges import rogers_satchell
+from realtime.window import ring, sum_over
+
+PARAMETERS = ({"length": 20},)
+OUTPUTS = ("",)
+
+
+def warmup(length: int) -> tuple[int, ...]:
+    """Return the index of each output's first value."""
+    return (length - 1,)
+
+
+def memory(length: int) -> int:
+    """Return the floats of its own ring: the bars' terms."""
+    return ring(length)
+
+
+class State(NamedTuple):
+    """What the next step needs."""
+
+    seen: int = 0
+    total: float = 0.0
+    peak: float = 0.0
+
+
+@kernel
+def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
+    """Fold one bar."""
+    now, seen, mask = i & bars.mask, state.seen, memory.shape[0] - 1
+    memory[seen & mask] = rogers_satchell(bars.open[now], bars.high[now], bars.low[now], bars.close[now])
+    total, peak = sum_over(memory, mask, seen, seen, state.total, state.peak, length)
+    value = np.sqrt(total * (1.0 / length)) if seen >= length - 1 else np.nan
+    return State(seen + 1, total, peak), (value,)

@@ -1,0 +1,50 @@
+"""Volume-Weighted Moving Average: Σ(close · volume) / Σ volume of the last `length` bars.
+
+Unit: price; the plain mean of the closes in a window without volume. Not in TA-Lib.
+Source: Buff Dormeier, Buff Up Your Moving Averages, Stocks & Commodities (2001).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from realtime.kernel import Bars, Floats, kernel
+from realtime.window import mean_over, ring, sum_over
+
+PARAMETERS = ({"length": 20},)
+OUTPUTS = ("",)
+
+
+def warmup(length: int) -> tuple[int, ...]:
+    """Return the index of each output's first value."""
+    return (length - 1,)
+
+
+def memory(length: int) -> int:
+    """Return the floats of its own ring: close · volume."""
+    return ring(length)
+
+
+class State(NamedTuple):
+    """What the next step needs."""
+
+    seen: int = 0
+    money: float = 0.0
+    money_peak: float = 0.0
+    volume: float = 0.0
+    volume_peak: float = 0.0
+    mean: float = 0.0
+
+
+@kernel
+def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
+    """Fold one bar."""
+    now, seen, mask = i & bars.mask, state.seen, memory.shape[0] - 1
+    memory[seen & mask] = bars.close[now] * bars.volume[now]
+    money, money_peak = sum_over(memory, mask, seen, seen, state.money, state.money_peak, length)
+    volume, volume_peak = sum_over(bars.volume, bars.mask, i, seen, state.volume, state.volume_peak, length)
+    mean = mean_over(bars.close, bars.mask, i, seen, state.mean, length)
+    value = np.nan
+    if seen >= length - 1:
+        value = money / volume if volume > 0.0 else mean
+    return State(seen + 1, money, money_peak, volume, volume_peak, mean), (value,)

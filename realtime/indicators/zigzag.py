@@ -1,0 +1,67 @@
+"""ZigZag, causal: the last swing high or low from which the price has come back by `percent`.
+
+A swing is known only at the bar that confirms it, and only from there on does it show; charts that draw it at the swing
+itself show the future. Outputs: the last confirmed swing's price, the leg's direction since then (1 up, -1 down, 0 none
+yet) and the leg's extreme so far, which the next swing will be. When one bar does both, the leg goes on.
+Unit: price. Not in TA-Lib.
+Converged: never for certain; a start elsewhere agrees after two turns, which no number of bars guarantees.
+Source: Arthur Merrill, Filtered Waves (1977).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from realtime.kernel import Bars, kernel
+from realtime.smoothing import NEVER
+
+PARAMETERS = ({"percent": 1.0}, {"percent": 5.0})
+OUTPUTS = ("", "direction", "extreme")
+UNKNOWN_WHILE = {
+    "": "no swing of this size is confirmed yet",
+    "extreme": "no swing of this size is confirmed yet",
+}
+
+
+def warmup(percent: float) -> tuple[int, ...]:  # noqa: ARG001  # called with all parameters
+    """Return the index of each output's first value."""
+    return (0, 0, 0)
+
+
+def converged(percent: float) -> int:  # noqa: ARG001  # called with all parameters
+    """Return after how many bars a history that starts there agrees with the full one to 1e-8."""
+    return NEVER
+
+
+class State(NamedTuple):
+    """What the next step needs."""
+
+    seen: int = 0
+    high: float = 0.0
+    low: float = 0.0
+    swing: float = np.nan
+    direction: float = 0.0
+
+
+@kernel
+def step(state: State, bars: Bars, i: int, percent: float) -> tuple[State, tuple[float, float, float]]:
+    """Fold one bar."""
+    now = i & bars.mask
+    high, low, swing, direction = bars.high[now], bars.low[now], state.swing, state.direction
+    up, down = 1.0 + 0.01 * percent, 1.0 - 0.01 * percent
+    top = high if state.seen == 0 or high > state.high else state.high
+    bottom = low if state.seen == 0 or low < state.low else state.low
+    if direction == 0.0:
+        if high >= bottom * up and state.seen > 0:
+            swing, direction, top = bottom, 1.0, high
+        elif low <= top * down and state.seen > 0:
+            swing, direction, bottom = top, -1.0, low
+    elif direction > 0.0:
+        if high <= state.high and low <= top * down:
+            swing, direction, bottom = top, -1.0, low
+    elif low >= state.low and high >= bottom * up:
+        swing, direction, top = bottom, 1.0, high
+    extreme = np.nan
+    if direction != 0.0:
+        extreme = top if direction > 0.0 else bottom
+    return State(state.seen + 1, top, bottom, swing, direction), (swing, direction, extreme)
