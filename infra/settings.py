@@ -55,13 +55,16 @@ class Settings(BaseSettings):
     allowed_lateness_seconds: float = Field(2.0, ge=0)
     revision_window_seconds: float = Field(600.0, ge=0)
     checkpoint_seconds: float = Field(5.0, gt=0)
-    kernel_cache: Path = Field(Path.home() / ".cache" / "cap" / "kernels", description="where compiled kernels are kept")
+    kernel_cache: Path = Field(
+        Path.home() / ".cache" / "cap" / "kernels", description="where compiled kernels are kept"
+    )
 
     port: int = Field(5000, description="the API's port")
     ingestion_metrics_port: int = 5011
     realtime_metrics_port: int = 5012
     requests_per_minute: int = Field(600, ge=1, description="REST requests of one address a minute")
     allowed_origins: tuple[str, ...] = Field((), description="further web origins that may open a WebSocket")
+    connections_per_address: int = Field(64, ge=1, description="WebSocket connections of one address at a time")
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's documented order
     @property

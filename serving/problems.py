@@ -1,0 +1,79 @@
+"""Errors as `application/problem+json` (RFC 9457): the one grammar of everything that goes wrong over HTTP."""
+
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import msgspec
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from infra.errors import InputError, UnavailableError
+
+LOG = structlog.get_logger()
+MEDIA_TYPE = "application/problem+json"
+
+
+class ParameterError(InputError):
+    """One parameter of a request is unknown or wrong."""
+
+    def __init__(self, name: str, detail: str) -> None:
+        """Name the parameter and say what is wrong with it."""
+        super().__init__(detail)
+        self.name = name
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: object) -> Response:
+    """Build the answer; `more` are further members, such as `errors`."""
+    title = HTTPStatus(status).phrase
+    body = {"type": "about:blank", "title": title, "status": int(status), "detail": detail, **more}
+    kept = {"Cache-Control": "no-store", **(headers or {})}
+    return Response(msgspec.json.encode(body), status, kept, media_type=MEDIA_TYPE)
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Translate what routing raises: 404, 405 with Allow."""
+    if not isinstance(error, HTTPException):
+        raise error
+    headers = dict(error.headers or {})
+    detail = error.detail
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers.setdefault("Allow", "GET, HEAD")
+        detail = f"{request.method} is not allowed here; allowed is {headers['Allow']}"
+    elif error.status_code == HTTPStatus.NOT_FOUND and detail == HTTPStatus.NOT_FOUND.phrase:
+        detail = "there is nothing at this path; /docs lists what there is"
+    return problem(error.status_code, detail, headers)
+
+
+async def on_parameter_error(_request: Request, error: Exception) -> Response:
+    """Name the wrong parameter."""
+    name = error.name if isinstance(error, ParameterError) else ""
+    return problem(HTTPStatus.BAD_REQUEST, f"{name}: {error}", errors=[{"name": name, "detail": str(error)}])
+
+
+async def on_unavailable(_request: Request, error: Exception) -> Response:
+    """Say what is missing, and when to come back."""
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": "2"})
+
+
+async def on_bug(request: Request, error: Exception) -> Response:
+    """Tell nothing of the inside; the log has it."""
+    LOG.error("a request failed", path=request.url.path, exc_info=error)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is our mistake; it has been logged")
+
+
+def too_many(seconds: float) -> Response:
+    """Refuse for now."""
+    wait = max(1, math.ceil(seconds))
+    detail = f"too many requests from this address; try again in {wait} s"
+    return problem(HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": str(wait)})
+
+
+HANDLERS = {
+    HTTPException: on_http_error,
+    ParameterError: on_parameter_error,
+    UnavailableError: on_unavailable,
+    Exception: on_bug,
+}

@@ -1,0 +1,1 @@
+"""REST: one table of endpoints per resource."""

@@ -1,0 +1,122 @@
+"""All channels that somebody follows: asked of Redis when the first comes, given back a while after the last left."""
+
+import asyncio
+
+import redis.asyncio as redis
+import structlog
+from prometheus_client import Gauge
+
+from infra.errors import UnavailableError
+from realtime.outputs import KEPT_CANDLES, Kind
+from serving.channels import Channel
+from serving.store import Store
+from serving.streams.broadcast import REMEMBERED, Broadcast, Follower, Past, Update, bottom, updates_after
+from serving.streams.feed import Feed
+
+LOG = structlog.get_logger()
+LINGER_SECONDS = 10.0
+READY_SECONDS = 5.0
+PATIENCE = 5  # times that a missed update is looked for
+CHANNELS = Gauge("serving_channels", "Channels followed by at least one client")
+
+
+class Hub:
+    """See the file's first line."""
+
+    def __init__(self, client: redis.Redis, store: Store) -> None:
+        """Read updates through a connection of its own, histories through `store`."""
+        self._store = store
+        self._feed = Feed(client, self._receive, self._subscribed)
+        self._broadcasts: dict[bytes, Broadcast] = {}
+        self._ready: dict[bytes, asyncio.Event] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._leaving: dict[bytes, asyncio.TimerHandle] = {}
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        try:
+            await self._feed.run()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    async def ready(self, channel: Channel) -> Broadcast:
+        """Return a channel in step with Redis. Raises UnavailableError when that takes longer than READY_SECONDS."""
+        name = channel.published.encode()
+        if leaving := self._leaving.pop(name, None):
+            leaving.cancel()
+        if name not in self._broadcasts:
+            self._broadcasts[name], self._ready[name] = Broadcast(channel), asyncio.Event()
+            CHANNELS.set(len(self._broadcasts))
+            self._feed.subscribe(name)
+        broadcast = self._broadcasts[name]
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await self._ready[name].wait()
+        except TimeoutError:
+            raise UnavailableError(f"{channel} cannot be read now: Redis does not answer") from None
+        finally:
+            self._part_if_empty(name)
+        return broadcast
+
+    async def past(self, channel: Channel, sequence: int) -> Past | None:
+        """Read the whole history of a channel; None when not needed, because memory reaches back to `sequence`."""
+        broadcast = await self.ready(channel)
+        if broadcast.floor <= sequence:
+            return None
+        rows = await self._store.rows(channel, KEPT_CANDLES)
+        floor = bottom(rows, whole=len(rows) < KEPT_CANDLES)
+        return Past(updates_after(rows, sequence), floor)
+
+    def leave(self, broadcast: Broadcast, spelling: str, follower: Follower) -> None:
+        """Remove a follower."""
+        broadcast.leave(spelling, follower)
+        self._part_if_empty(broadcast.channel.published.encode())
+
+    def _part_if_empty(self, name: bytes) -> None:
+        if name in self._broadcasts and not self._broadcasts[name].groups and name not in self._leaving:
+            self._leaving[name] = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._part, name)
+
+    def _part(self, name: bytes) -> None:
+        self._leaving.pop(name, None)
+        if name in self._broadcasts and not self._broadcasts[name].groups:
+            del self._broadcasts[name], self._ready[name]
+            CHANNELS.set(len(self._broadcasts))
+            self._feed.unsubscribe(name)
+
+    def _receive(self, name: bytes, payload: bytes) -> None:
+        broadcast = self._broadcasts.get(name)
+        if broadcast and not broadcast.receive(payload):
+            broadcast.synced = False
+            self._start(name)
+
+    def _subscribed(self, name: bytes) -> None:
+        if name in self._broadcasts:
+            self._broadcasts[name].synced = False
+            self._start(name)
+
+    def _start(self, name: bytes) -> None:
+        task = asyncio.get_running_loop().create_task(self._synchronise(name))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _synchronise(self, name: bytes) -> None:
+        broadcast = self._broadcasts[name]
+        for attempt in range(PATIENCE):
+            limit = REMEMBERED if attempt == 0 else KEPT_CANDLES
+            try:
+                rows = await self._store.rows(broadcast.channel, limit)
+                unfinished = await self._store.forming(broadcast.channel)
+            except UnavailableError:
+                return  # the connection is lost, too; once it is back the channel is subscribed and read again
+            last = max((row.sequence for row in rows), default=0)
+            forming = Update(Kind.FORMING, last, unfinished.opened_at, 0, unfinished.document) if unfinished else None
+            if broadcast.synced:
+                return
+            if broadcast.synchronise(rows, forming, whole=len(rows) < limit):
+                self._ready[name].set()
+                return
+            await asyncio.sleep(0.02 * 2**attempt)
+        LOG.warning("updates are missing from the history", channel=str(broadcast.channel))
+        broadcast.give_up()
+        self._ready[name].set()

@@ -1,0 +1,176 @@
+"""What one client may ask: the methods of the WebSocket, its subscriptions and its limits.
+
+Messages of one client are answered in order. A subscription's first update comes after the response that grants it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from infra.clock import now
+from infra.errors import InputError, UnavailableError
+from serving.channels import Channel
+from serving.streams import rpc
+from serving.streams.broadcast import Broadcast, Follower, Past
+from serving.streams.frames import text_frame
+from serving.streams.hub import Hub
+from serving.streams.outbox import Outbox
+from serving.store import Store
+
+LOG = structlog.get_logger()
+CHANNELS_PER_CLIENT = 128
+
+
+class Named(msgspec.Struct, forbid_unknown_fields=True):
+    """Parameters of `unsubscribe`."""
+
+    channels: list[str]
+
+
+class Subscription(Named, forbid_unknown_fields=True):
+    """Parameters of `subscribe`; `resume_from` is the last sequence seen, of all channels or of each."""
+
+    resume_from: int | dict[str, int] | None = None
+
+
+class Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """Parameters of methods that take none."""
+
+
+Shape = TypeVar("Shape", bound=msgspec.Struct)
+Starts = list[Callable[[], None]]
+
+
+class Session:
+    """The conversation with one client, whose frames go to `outbox`."""
+
+    def __init__(self, hub: Hub, store: Store, outbox: Outbox, follower: Follower) -> None:
+        """Start without subscriptions."""
+        self._hub, self._store, self._outbox, self._follower = hub, store, outbox, follower
+        self._followed: dict[str, Broadcast] = {}
+        self._inbox: deque[bytes] = deque()
+        self._worker: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def receive(self, text: bytes) -> None:
+        """Take one message; it is answered after those before it."""
+        self._inbox.append(text)
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.get_running_loop().create_task(self._work())
+
+    def close(self) -> None:
+        """End all subscriptions."""
+        self._closed = True
+        self._inbox.clear()
+        if self._worker:
+            self._worker.cancel()
+        for spelling, broadcast in self._followed.items():
+            self._hub.leave(broadcast, spelling, self._follower)
+        self._followed.clear()
+
+    async def _work(self) -> None:
+        while self._inbox:
+            await self._answer(self._inbox.popleft())
+
+    async def _answer(self, text: bytes) -> None:
+        batch = rpc.read(text)
+        starts: Starts = []
+        responses = [response for part in batch.parts if (response := await self._respond(part, starts)) is not None]
+        if responses:
+            body = responses[0] if batch.single else b"[" + b",".join(responses) + b"]"
+            self._outbox.send(text_frame(body))
+        for start in starts:
+            start()
+            await self._outbox.drained()
+
+    async def _respond(self, part: rpc.Call | rpc.RpcError, starts: Starts) -> bytes | None:
+        if isinstance(part, rpc.RpcError):
+            return rpc.error(part)
+        try:
+            response = rpc.result(part, await self._call(part, starts))
+        except rpc.RpcError as problem:
+            response = rpc.error(problem, part)
+        except UnavailableError as problem:
+            response = rpc.error(rpc.RpcError(rpc.UNAVAILABLE, str(problem)), part)
+        except Exception:  # the client is told, the operator reads why
+            LOG.exception("a call failed", method=part.method)
+            response = rpc.error(rpc.RpcError(rpc.INTERNAL_ERROR, "Internal error"), part)
+        return None if part.notification else response
+
+    async def _call(self, call: rpc.Call, starts: Starts) -> object:
+        match call.method:
+            case "subscribe":
+                return await self._subscribe(_read(call, Subscription), starts)
+            case "unsubscribe":
+                return self._unsubscribe(_read(call, Named))
+            case "list" | "subscriptions":
+                _read(call, Nothing)
+                return {"channels": [{"channel": s, "sequence": b.sequence} for s, b in self._followed.items()]}
+            case "ping":
+                _read(call, Nothing)
+                return {"pong": now()}
+        known = "subscribe, unsubscribe, list, subscriptions, ping"
+        raise rpc.RpcError(rpc.METHOD_NOT_FOUND, f"Method not found: {call.method[:64]!r}; there are {known}")
+
+    async def _subscribe(self, asked: Subscription, starts: Starts) -> object:
+        channels = {spelling: _channel(spelling) for spelling in asked.channels}
+        if len(self._followed.keys() | channels.keys()) > CHANNELS_PER_CLIENT:
+            why = f"at most {CHANNELS_PER_CLIENT} channels per connection; {len(self._followed)} are subscribed"
+            raise rpc.RpcError(rpc.TOO_MANY_CHANNELS, why)
+        for spelling, channel in channels.items():
+            if not await self._store.knows(channel.series):
+                raise rpc.RpcError(rpc.UNKNOWN_CHANNEL, f"{spelling}: nothing is published for {channel.series}")
+        told = []
+        for spelling, channel in channels.items():
+            last = asked.resume_from.get(spelling) if isinstance(asked.resume_from, dict) else asked.resume_from
+            past = None if last is None else await self._hub.past(channel, last)
+            broadcast = await self._hub.ready(channel)
+            recovered = None if last is None else broadcast.since(spelling, last, past) is not None
+            starts.append(self._start(spelling, broadcast, last, past))
+            told.append({"channel": spelling, "sequence": broadcast.sequence}
+                        | ({} if recovered is None else {"recovered": recovered}))  # fmt: skip
+        simulated = (await self._store.engine()).simulated
+        return {"subscribed": told, "simulated": simulated}
+
+    def _start(self, spelling: str, broadcast: Broadcast, last: int | None, past: Past | None) -> Callable[[], None]:
+        def start() -> None:
+            if self._closed:
+                return
+            missed = None if last is None else broadcast.since(spelling, last, past)
+            if missed is None:
+                missed = [broadcast.snapshot(spelling, recovered=None if last is None else False)]
+            for frame in missed:
+                self._outbox.send(frame)
+            broadcast.follow(spelling, self._follower)
+            self._followed[spelling] = broadcast
+
+        return start
+
+    def _unsubscribe(self, asked: Named) -> object:
+        gone = [spelling for spelling in dict.fromkeys(asked.channels) if spelling in self._followed]
+        for spelling in gone:
+            self._outbox.withdraw(spelling)
+            self._hub.leave(self._followed.pop(spelling), spelling, self._follower)
+        return {"unsubscribed": gone}
+
+
+def _channel(spelling: str) -> Channel:
+    try:
+        return Channel.parse(spelling)
+    except InputError as error:
+        raise rpc.RpcError(rpc.INVALID_PARAMS, f"Invalid params: {error}") from error
+
+
+def _read(call: rpc.Call, shape: type[Shape]) -> Shape:
+    """Read params given by name, or by position: channels one after the other."""
+    params = call.params
+    if isinstance(params, list):
+        params = {"channels": params} if shape is not Nothing else dict(enumerate(params))
+    try:
+        return msgspec.convert(params, shape)
+    except msgspec.ValidationError as error:
+        raise rpc.RpcError(rpc.INVALID_PARAMS, f"Invalid params: {error}") from error
