@@ -18,6 +18,7 @@ from infra.local import state
 from infra.local.lock import holder
 from infra.local.platform import services
 from infra.local.ports import holder_of
+from infra.local.probes import load_clients
 from infra.local.service import Service
 from infra.settings import settings
 
@@ -46,6 +47,7 @@ def doctor(
     directory = (data_directory or given.data_directory).absolute()
     pid, known = holder(directory), state.read(directory)
     parts = services(given, simulate=pid is not None and bool(known.get("simulate")))
+    load_clients()
     findings = asyncio.run(_examine(parts, pid, known.get("parts", {})))
     healthy = all(finding.up for finding in findings)
     if as_json:

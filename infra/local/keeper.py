@@ -108,15 +108,19 @@ class Keeper:
             self._reader.cancel()
 
     async def _become_ready(self) -> None:
-        began, late = time.monotonic(), False
+        began = time.monotonic()
+        news = began + self._patience.news
         while True:
             try:
                 version = await self.service.probe()
                 break
             except UnavailableError as error:
-                if not late and not self._was_ready and time.monotonic() > self._deadline:
-                    late = True
-                    self._complain(str(error))
+                now = time.monotonic()
+                if now > self._deadline and not self._was_ready:
+                    self._give_up_if_vital(str(error))
+                if now > news:
+                    news = now + self._patience.news
+                    self._say(f"not ready after {now - began:.0f} s: {error}")
             await asyncio.sleep(self._patience.probe_pause)
         words = [f"ready at {self.service.shown_url}", f"after {time.monotonic() - began:.1f} s", version]
         self._say(" ".join(words).rstrip())
@@ -124,15 +128,12 @@ class Keeper:
         self.ready.set()
         self._changed()
 
-    def _complain(self, reason: str) -> None:
-        """Give up on a vital service, wait on for another one."""
+    def _give_up_if_vital(self, reason: str) -> None:
         service = self.service
-        text = f"not ready within {service.ready_within_seconds:g} s: {reason}"
-        if not service.vital:
-            self._say(f"{text}; waiting on")
-            return
-        remedy = f" (set by {service.url_setting})" if service.external else ""
-        raise UnavailableError(f"{service.name} at {service.shown_url}{remedy} is {text}")
+        if service.vital:
+            remedy = f" (set by {service.url_setting})" if service.external else ""
+            late = f"is not ready within {service.ready_within_seconds:g} s: {reason}"
+            raise UnavailableError(f"{service.name} at {service.shown_url}{remedy} {late}")
 
     def _judge(self, code: int, failures: int) -> None:
         """Raise when starting again is in vain: wrong settings, or a server that cannot even start."""

@@ -10,6 +10,8 @@ import sys
 from threading import Thread
 from typing import IO, TextIO
 
+from infra.local.lines import readable
+
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 LONGEST_LINE = 16_384
 WAITING_LINES = 20_000
@@ -34,7 +36,7 @@ class Output:
         self.last[name] = line
         label = f"{name:<{self._width}} │"
         colour = self._colours.get(name, 1)
-        shown = f"\x1b[{colour}m{label}\x1b[0m {line}" if self._terminal else f"{label} {line}"
+        shown = f"\x1b[{colour}m{label}\x1b[0m {readable(line)}" if self._terminal else f"{label} {line}"
         try:
             if self._dropped:
                 self._lines.put_nowait(f"… {self._dropped} lines were not shown: the terminal stood still")

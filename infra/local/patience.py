@@ -14,6 +14,8 @@ class Patience:
     futile_starts: int = 4
     """A vital server that ends so often before it was ever ready makes the platform give up."""
     probe_pause: float = 0.1
+    news: float = 10.0
+    """How often a service that is not ready yet is said to be waited for, and why."""
     stop: float = 3.5
     """Given to each round of services to end in order, before SIGKILL; there are two rounds, and 10 s for all."""
 

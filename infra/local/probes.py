@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from functools import cache, wraps
 from http import HTTPStatus
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from infra.errors import UnavailableError
@@ -17,7 +18,13 @@ from infra.local.service import Probe
 if TYPE_CHECKING:
     import httpx
 
-SECONDS = 2.0
+SECONDS = 3.0
+
+
+def load_clients() -> None:
+    """Import every client now, for whoever probes only once: an import must not use up a probe's time."""
+    for name in ("httpx", "psycopg", "redis.asyncio", "confluent_kafka.admin"):
+        import_module(name)
 
 
 def _timed(probe: Callable[[], Awaitable[str]]) -> Probe:
@@ -41,7 +48,7 @@ def _timed(probe: Callable[[], Awaitable[str]]) -> Probe:
 def _reason(error: Exception) -> str:
     """Return the clients' many words for one thing as one; else their own, on one line."""
     text = " ".join(str(error).split()) or type(error).__name__
-    refused = any(sign in text for sign in ("refused", "Error 111", "All connection attempts failed"))
+    refused = any(sign in text for sign in ("refused", "Error 111", "All connection attempts failed", "_TRANSPORT"))
     return "nothing listens there" if refused else text
 
 

@@ -167,8 +167,8 @@ def test_a_process_of_ours_that_is_late_is_waited_for(tmp_path):
         '(folder / f"{name}.ready").touch()', "", 1))  # fmt: skip
 
     async def scenario():
-        async with running(late) as supervisor:
-            await until(lambda: "waiting on" in supervisor.keepers["realtime"]._output.last.get("realtime", ""))
+        async with running(late, patience=Patience(probe_pause=0.01, news=0.01)) as supervisor:
+            await until(lambda: "not ready after" in supervisor.keepers["realtime"]._output.last.get("realtime", ""))
             (tmp_path / "realtime.ready").touch()
             await ready(supervisor)
             return supervisor.keepers["realtime"].restarts
