@@ -7,12 +7,14 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 
 import psutil
 import psycopg
 import pytest
 import redis
 
+KILL_AFTER_SECONDS = (0.0, 0.4, 1.1)
 ROOT = os.geteuid() == 0
 USERS = [None, pytest.param("daemon", marks=pytest.mark.skipif(not ROOT, reason="only root can become another user"))]
 
@@ -76,6 +78,36 @@ def test_kill_9_of_supervisor_and_guardian_together_leaves_no_process(make_platf
     guardian.kill()
     platform.process.wait(10)
     eventually(lambda: not alive([supervisor, *servers]), "every server is gone", 10)
+
+
+def living_on(directory):
+    """Every process that works in `directory` or names it, whoever started it."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if process.status() != psutil.STATUS_ZOMBIE and str(directory) in " ".join(
+                [process.cwd(), *process.cmdline()]
+            ):
+                found.append(process)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["supervisor", "guardian"])
+def test_kill_9_at_any_moment_of_the_start_leaves_no_process_and_the_next_start_works(
+    make_platform, eventually, victim
+):
+    platform = make_platform()
+    for pause in KILL_AFTER_SECONDS:
+        platform.start("--data-directory", str(platform.directory))
+        guardian = psutil.Process(platform.process.pid)
+        supervisor = eventually(lambda it=guardian: it.children(), "the supervisor starts")[0]
+        with suppress(subprocess.TimeoutExpired):
+            platform.process.wait(pause)
+        (supervisor if victim == "supervisor" else guardian).kill()
+        platform.process.wait(20)
+        eventually(lambda: not living_on(platform.directory), "nothing is left", 15)
+    platform.start().ready()
 
 
 def test_everything_is_down_within_ten_seconds_while_clients_are_connected(make_platform):
