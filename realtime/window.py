@@ -64,31 +64,32 @@ def sum_over(
 
 @kernel
 def variance_over(
-    column: Floats, mask: int, i: int, seen: int, mean: float, squares: float, peak: float, length: int
-) -> tuple[float, float, float]:
-    """Return the window's mean, its sum of squared deviations, and the largest such sum since it was summed afresh.
+    column: Floats, mask: int, i: int, seen: int, origin: float, mean: float, squares: float, peak: float, length: int
+) -> tuple[float, float, float, float]:
+    """Return an origin, the window's mean above it, its squared deviations summed, and the largest such sum so far.
 
-    Welford's update with a value leaving: no difference of two large squares, so a price of 1e9 costs no digits.
+    Welford's update with a value leaving: no difference of two large squares. All is counted from the newest value
+    of the last time that the window was summed afresh (the origin), so a price of 1e9 costs no digits.
     """
     new = column[i & mask]
     if seen < length:
-        change = new - mean
+        origin = new if seen == 0 else origin
+        change = new - origin - mean
         mean += change / (seen + 1)
-        squares += change * (new - mean)
+        squares += change * (new - origin - mean)
     else:
         old, before = column[(i - length) & mask], mean
         mean += (new - old) * (1.0 / length)
-        squares += (new - old) * (new - mean + old - before)
+        squares += (new - old) * ((new - origin - mean) + (old - origin - before))
         if seen & REFRESH == 0 or squares < peak * LOST:
-            rest = 0.0
+            origin, mean, squares = new, 0.0, 0.0
             for k in range(i - length + 1, i):
-                rest += column[k & mask] - new
-            mean = new + rest / length
-            squares = 0.0
+                mean += column[k & mask] - new
+            mean /= length
             for k in range(i - length + 1, i + 1):
-                squares += (column[k & mask] - mean) ** 2
+                squares += (column[k & mask] - new - mean) ** 2
             peak = squares
-    return mean, squares, squares if squares > peak else peak
+    return origin, mean, squares, squares if squares > peak else peak
 
 
 @kernel

@@ -2,7 +2,7 @@
 
 Unit: 0-100; without range or movement 0. The first bar has a range but no movement; the DX of the seed are those
 whose `length` movements are complete, from bar `length` on.
-TA-Lib smooths sums from the second bar on and agrees to 1e-8 after about 243 bars.
+Same as TA-Lib's ADX; its PLUS_DI and MINUS_DI leave the first bar's range out and agree to 1e-8 after about 243 bars.
 Source: J. Welles Wilder, New Concepts in Technical Trading Systems (1978).
 """
 

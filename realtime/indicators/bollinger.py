@@ -1,7 +1,7 @@
 """Bollinger Bands: SMA ± deviations · population deviation, where the close stands between them, and how wide they are.
 
 Unit: price; percent_b 0 at the lower and 1 at the upper band, 0.5 when they meet; width relative to the middle.
-Bands as TA-Lib's BBANDS, which loses digits at high prices (it subtracts two squares). pandas defaults to ddof 1.
+Bands as TA-Lib's BBANDS; pandas defaults to ddof 1.
 Source: John Bollinger, Bollinger on Bollinger Bands (2001).
 """
 
@@ -31,6 +31,7 @@ class State(NamedTuple):
     """What the next step needs."""
 
     seen: int = 0
+    origin: float = 0.0
     mean: float = 0.0
     squares: float = 0.0
     peak: float = 0.0
@@ -42,11 +43,13 @@ def step(
 ) -> tuple[State, tuple[float, float, float, float, float]]:
     """Fold one bar."""
     seen, close = state.seen, bars.close[i & bars.mask]
-    mean, squares, peak = variance_over(bars.close, bars.mask, i, seen, state.mean, state.squares, state.peak, length)
+    origin, mean, squares, peak = state.origin, state.mean, state.squares, state.peak
+    origin, mean, squares, peak = variance_over(bars.close, bars.mask, i, seen, origin, mean, squares, peak, length)
     upper = middle = lower = percent_b = width = np.nan
     if seen >= length - 1:
         half = deviations * deviation(squares, length)
-        upper, middle, lower = mean + half, mean, mean - half
+        middle = origin + mean
+        upper, lower = middle + half, middle - half
         percent_b = (close - lower) / (upper - lower) if upper > lower else 0.5
-        width = 2.0 * half / mean
-    return State(seen + 1, mean, squares, peak), (upper, middle, lower, percent_b, width)
+        width = 2.0 * half / middle
+    return State(seen + 1, origin, mean, squares, peak), (upper, middle, lower, percent_b, width)

@@ -1,6 +1,6 @@
 """Percentage Price Oscillator: MACD in percent of the slow average, its EMA(signal), and their difference.
 
-Unit: percent. Each EMA has its own seed; TA-Lib's PPO starts the fast one late and has no signal.
+Unit: percent. Same as TA-Lib's PPO with EMAs, which has no signal.
 Source: Gerald Appel, Technical Analysis: Power Tools for Active Investors (2005).
 """
 

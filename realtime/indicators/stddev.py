@@ -1,6 +1,6 @@
 """Standard deviation of the last `length` closes (population).
 
-Unit: price. As TA-Lib's STDDEV, which loses digits at high prices (it subtracts two squares).
+Unit: price. Same as TA-Lib's STDDEV.
 Source: Karl Pearson (1894); the update with a value leaving follows B. P. Welford, Technometrics 4 (1962).
 """
 
@@ -24,6 +24,7 @@ class State(NamedTuple):
     """What the next step needs."""
 
     seen: int = 0
+    origin: float = 0.0
     mean: float = 0.0
     squares: float = 0.0
     peak: float = 0.0
@@ -33,6 +34,7 @@ class State(NamedTuple):
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
     seen = state.seen
-    mean, squares, peak = variance_over(bars.close, bars.mask, i, seen, state.mean, state.squares, state.peak, length)
+    origin, mean, squares, peak = state.origin, state.mean, state.squares, state.peak
+    origin, mean, squares, peak = variance_over(bars.close, bars.mask, i, seen, origin, mean, squares, peak, length)
     value = deviation(squares, length) if seen >= length - 1 else np.nan
-    return State(seen + 1, mean, squares, peak), (value,)
+    return State(seen + 1, origin, mean, squares, peak), (value,)

@@ -30,6 +30,7 @@ class State(NamedTuple):
 
     seen: int = 0
     close: float = 0.0
+    origin: float = 0.0
     mean: float = 0.0
     squares: float = 0.0
     peak: float = 0.0
@@ -39,9 +40,9 @@ class State(NamedTuple):
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
     close, seen, mask = bars.close[i & bars.mask], state.seen - 1, memory.shape[0] - 1
-    mean, squares, peak = state.mean, state.squares, state.peak
+    origin, mean, squares, peak = state.origin, state.mean, state.squares, state.peak
     if seen >= 0:
         memory[seen & mask] = np.log(close / state.close)
-        mean, squares, peak = variance_over(memory, mask, seen, seen, mean, squares, peak, length)
+        origin, mean, squares, peak = variance_over(memory, mask, seen, seen, origin, mean, squares, peak, length)
     value = deviation(squares, length - 1) if seen >= length - 1 else np.nan
-    return State(seen + 2, close, mean, squares, peak), (value,)
+    return State(seen + 2, close, origin, mean, squares, peak), (value,)

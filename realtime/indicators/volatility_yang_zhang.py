@@ -33,9 +33,11 @@ class State(NamedTuple):
 
     seen: int = 0
     close: float = 0.0
+    jump_origin: float = 0.0
     jump_mean: float = 0.0
     jump: float = 0.0
     jump_peak: float = 0.0
+    move_origin: float = 0.0
     move_mean: float = 0.0
     move: float = 0.0
     move_peak: float = 0.0
@@ -48,21 +50,25 @@ def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple
     """Fold one bar."""
     now, seen, third = i & bars.mask, state.seen - 1, memory.shape[0] // 3
     first, close, mask = bars.open[now], bars.close[now], third - 1
-    jump_mean, jump, jump_peak = state.jump_mean, state.jump, state.jump_peak
-    move_mean, move, move_peak = state.move_mean, state.move, state.move_peak
+    jump_origin, jump_mean, jump, jump_peak = state.jump_origin, state.jump_mean, state.jump, state.jump_peak
+    move_origin, move_mean, move, move_peak = state.move_origin, state.move_mean, state.move, state.move_peak
     inner, inner_peak = state.inner, state.inner_peak
     if seen >= 0:
         jumps, moves, inners = memory[:third], memory[third : 2 * third], memory[2 * third :]
         jumps[seen & mask] = np.log(first / state.close)
         moves[seen & mask] = np.log(close / first)
         inners[seen & mask] = rogers_satchell(first, bars.high[now], bars.low[now], close)
-        jump_mean, jump, jump_peak = variance_over(jumps, mask, seen, seen, jump_mean, jump, jump_peak, length)
-        move_mean, move, move_peak = variance_over(moves, mask, seen, seen, move_mean, move, move_peak, length)
+        jump_origin, jump_mean, jump, jump_peak = variance_over(
+            jumps, mask, seen, seen, jump_origin, jump_mean, jump, jump_peak, length
+        )
+        move_origin, move_mean, move, move_peak = variance_over(
+            moves, mask, seen, seen, move_origin, move_mean, move, move_peak, length
+        )
         inner, inner_peak = sum_over(inners, mask, seen, seen, inner, inner_peak, length)
     value = np.nan
     if seen >= length - 1:
         share = 0.34 / (1.34 + (length + 1) / (length - 1))
         total = (jump + share * move) / (length - 1) + (1.0 - share) * inner / length
         value = np.sqrt(total) if total > 0.0 else 0.0
-    after = State(seen + 2, close, jump_mean, jump, jump_peak, move_mean, move, move_peak, inner, inner_peak)
-    return after, (value,)
+    jumped, moved = (jump_origin, jump_mean, jump, jump_peak), (move_origin, move_mean, move, move_peak)
+    return State(seen + 2, close, *jumped, *moved, inner, inner_peak), (value,)
