@@ -1,0 +1,83 @@
+"""`/admin`: faults, the truth about what was sent, and who went over which limit."""
+
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from infra.errors import InputError
+from ingestion.simulator.connection import Client
+from ingestion.simulator.faults import Faults
+from ingestion.simulator.limits import Violations
+from ingestion.simulator.listing import Listing
+
+
+class Ruled(Protocol):
+    """What is needed of the simulator."""
+
+    faults: Faults
+    violations: Violations
+    listings: list[Listing]
+    clients: set[Client]
+    sent: int
+    finished: bool
+
+    def clock(self) -> int:
+        """Return the exchanges' time."""
+
+
+class Admin:
+    """The handlers."""
+
+    def __init__(self, simulator: Ruled) -> None:
+        """Rule this simulator."""
+        self._simulator = simulator
+
+    def routes(self, app: web.Application) -> None:
+        """Add them."""
+        app.router.add_get("/health", self._health)
+        app.router.add_get("/admin/state", self._state)
+        app.router.add_get("/admin/violations", self._violations)
+        app.router.add_get("/admin/tape/{exchange}/{symbol}", self._tape)
+        app.router.add_get("/admin/faults", self._faults)
+        app.router.add_post("/admin/faults", self._begin)
+        app.router.add_delete("/admin/faults/{id}", self._end)
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _state(self, _: web.Request) -> web.Response:
+        one = self._simulator
+        state = {"clock": one.clock(), "trades_sent": one.sent, "finished": one.finished, "clients": len(one.clients)}
+        return web.json_response(state | {"listings": len(one.listings)})
+
+    async def _violations(self, _: web.Request) -> web.Response:
+        return web.json_response(self._simulator.violations.seen)
+
+    async def _tape(self, request: web.Request) -> web.Response:
+        exchange, symbol = request.match_info["exchange"], request.match_info["symbol"]
+        for one in self._simulator.listings:
+            if (one.exchange, one.symbol) == (exchange, symbol):
+                rows = [one.tape[n] for n in range(len(one.tape))]
+                return web.json_response([
+                    {"id": t.id, "at": t.at, "price": one.price(t.price), "quantity": one.quantity(t.quantity),
+                     "taker_buys": t.taker_buys}
+                    for t in rows
+                ])  # fmt: skip
+        raise web.HTTPNotFound(text=f"{exchange} does not list {symbol}")
+
+    async def _faults(self, _: web.Request) -> web.Response:
+        return web.json_response([vars(fault) for fault in self._simulator.faults.active.values()])
+
+    async def _begin(self, request: web.Request) -> web.Response:
+        try:
+            what: dict[str, Any] = await request.json()
+            fault = self._simulator.faults.add(**what)
+        except (ValueError, TypeError, InputError) as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        return web.json_response(vars(fault), status=201)
+
+    async def _end(self, request: web.Request) -> web.Response:
+        identity = request.match_info["id"]
+        if not identity.isdigit() or self._simulator.faults.active.pop(int(identity), None) is None:
+            raise web.HTTPNotFound(text=f"no fault {identity}")
+        return web.Response(status=204)
