@@ -134,5 +134,15 @@ def _process(name: str, subcommand: str, settings: Settings, port: int, port_set
 
 
 def _reachable(host: str) -> str:
-    """Return the address under which a process that listens on `host` is reached from here."""
-    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104  # compared, not bound
+    """Return the address, as in a URL, under which a process that listens on `host` is reached from here.
+
+    >>> _reachable("::"), _reachable("::1"), _reachable("192.0.2.7"), _reachable("localhost")
+    ('[::1]', '[::1]', '192.0.2.7', 'localhost')
+    """
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if address.version == 4:
+        return "127.0.0.1" if address.is_unspecified else host
+    return "[::1]" if address.is_unspecified else f"[{host}]"

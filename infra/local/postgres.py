@@ -10,7 +10,7 @@ import os
 import pwd
 import shutil
 import signal
-import subprocess
+import subprocess  # nosec B404  # the wheel's own programs, no shell
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,7 +52,8 @@ def start(path: Path, host: str, port: int) -> None:
     _remove_stale_pid(path / "postmaster.pid")
     options = {"listen_addresses": host, "port": str(port), **TUNING}
     server = str(BINARIES / "postgres")
-    os.execv(server, [server, "-D", str(path), *(x for k, v in options.items() for x in ("-c", f"{k}={v}"))])  # noqa: S606  # no shell wanted
+    arguments = [server, "-D", str(path), *(x for k, v in options.items() for x in ("-c", f"{k}={v}"))]
+    os.execv(server, arguments)  # noqa: S606  # nosec B606  # no shell wanted
 
 
 def _give_up_root(path: Path) -> None:
@@ -96,7 +97,7 @@ def _clear(path: Path, *, ours: bool) -> None:
 
 
 def _run(program: str, *arguments: str, given: str = "") -> None:
-    done = subprocess.run(  # noqa: S603  # our own arguments
+    done = subprocess.run(  # noqa: S603  # nosec B603  # our own arguments
         [str(BINARIES / program), *arguments], input=given, capture_output=True, text=True, check=False
     )
     if done.returncode != 0 or "ERROR:" in done.stderr:

@@ -39,7 +39,12 @@ def wait_until(condition, what: str, seconds: float = 30.0):
 
 def still_alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Return those that still run; the number of a dead one may belong to another process by now."""
-    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    found = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
 
 
 @pytest.fixture
