@@ -52,11 +52,12 @@ def compiled(function: Function) -> Function:
 
 def sources() -> list[Path]:
     """Return every file whose change must recompile the kernels: numba itself only looks at the file of the loop."""
-    return sorted(Path(__file__).parent.rglob("*.py"))
+    every = sorted(Path(__file__).parent.rglob("*.py"))
+    return [path for path in every if path.name == "kernel.py" or b"realtime.kernel import" in path.read_bytes()]
 
 
 def fingerprint() -> str:
-    """Return the hash of all kernel sources and of the compiler; it names the cache and stands in checkpoints."""
+    """Return the hash of all kernel sources and of the compiler; it names the cache."""
     digest = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
     for path in sources():
         digest.update(path.read_bytes())

@@ -7,6 +7,7 @@ update repeats the sequence of the last closed one, and a newer one replaces it.
 
 import hashlib
 import struct
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ from ingestion.market import QUALITIES, Series, decimal_text, trade_id_text
 CANDLES_TOPIC = "market-ohlcv"
 INDICATORS_TOPIC = "indicators"
 SIGNALS_TOPIC = "signals"
+LATE_TOPIC = "late-trades"
+"""Trades that no candle took: beyond the revision window, without a positive price, ahead of the clock."""
 
 KEPT_CANDLES = 1_000
 KEPT_INDICATORS = 240
@@ -92,7 +95,16 @@ def forming_key(series: Series) -> str:
 
 LATEST_SIGNALS_KEY = "signals:latest"  # hash: series -> JSON of its newest signal
 SERIES_KEY = "series"  # set of all series that the engine publishes, as text
-ENGINE_KEY = "engine"  # hash: columns (JSON list of indicator names), fingerprint, simulated, started_at, lag
+ENGINE_KEY = "engine"
+"""Hash: `columns` (JSON list of indicator names), `converged` (JSON list of bars, one per column), `fingerprint`,
+`config`, `simulated` (0 or 1), `started_at`, `lag` (microseconds), `caught_up` (0 or 1)."""
+
+
+def quality_key(series: Series) -> str:
+    """Hash of what is known about an exchange's 1m candles: `audited`, `differing` (counts of minutes compared with the
+    exchange's own), `last_audited_at`, `last_differing_at` (opened_at), `last_differing` (JSON list of fields).
+    """
+    return f"quality:{series}"
 
 
 class StoredCandle(NamedTuple):
@@ -120,6 +132,102 @@ class StoredIndicators(msgspec.Struct, frozen=True, array_like=True):
     revision: int
     bars: int  # candles folded since the beginning: with `Indicator.converged` it tells whether a value has converged
     values: bytes
+
+
+class Candles(msgspec.Struct, frozen=True, array_like=True, tag="candles"):
+    """Message of CANDLES_TOPIC: candles that closed together, or their revisions; rows are CANDLE."""
+
+    kind: int  # Kind
+    series: list[str]
+    sequences: bytes  # int64 each
+    rows: bytes
+
+
+class Indicators(msgspec.Struct, frozen=True, array_like=True, tag="indicators"):
+    """Message of INDICATORS_TOPIC: one row of `columns` float64 per bar; a revision tells all later bars it changes."""
+
+    kind: int
+    columns: list[str]
+    series: list[str]
+    sequences: bytes  # int64 each, as the four below
+    opened_at: bytes
+    known_at: bytes
+    revisions: bytes  # times that this bar's values have changed since it closed
+    bars: bytes
+    values: bytes  # (bars, columns)
+
+
+class Signals(msgspec.Struct, frozen=True, array_like=True, tag="signals"):
+    """Message of SIGNALS_TOPIC: scored signals as JSON documents."""
+
+    kind: int
+    series: list[str]
+    sequences: bytes  # int64 each
+    opened_at: bytes
+    documents: list[bytes]
+
+
+class LateTrades(msgspec.Struct, frozen=True, array_like=True, tag="late"):
+    """Message of LATE_TOPIC: TRADE rows that no candle took, and why."""
+
+    exchange: str
+    symbols: list[str]
+    records: bytes
+    reasons: list[str]
+
+
+OutputMessage = Candles | Indicators | Signals | LateTrades
+_encoder = msgspec.msgpack.Encoder()
+_outputs: msgspec.msgpack.Decoder[OutputMessage] = msgspec.msgpack.Decoder(OutputMessage)
+
+
+def encode(message: OutputMessage) -> bytes:
+    """Write a message; equal messages give equal bytes."""
+    return _encoder.encode(message)
+
+
+def decode(payload: bytes) -> OutputMessage:
+    """Read a message of one of the engine's topics."""
+    return _outputs.decode(payload)
+
+
+class StoredSignal(msgspec.Struct, frozen=True, array_like=True):
+    """Member of `signals_key`."""
+
+    sequence: int
+    opened_at: int
+    document: bytes  # JSON
+
+
+def indicators_document(
+    columns: Sequence[str],
+    converged: Sequence[int],
+    stored: StoredIndicators,
+    *,
+    forming: bool = False,
+    simulated: bool = False,
+) -> dict[str, object]:
+    """Write the indicators of one candle as people see them; `unconverged` names values that still depend on the start.
+
+    >>> row = StoredIndicators(1, 0, 62, 0, 20, np.array([55.5, np.nan]).tobytes())
+    >>> document = indicators_document(["rsi_14", "sma_50"], [266, 49], row)
+    >>> document["values"], document["unconverged"]
+    ({'rsi_14': 55.5, 'sma_50': None}, ['rsi_14'])
+    """
+    values = [None if value != value else value for value in np.frombuffer(stored.values).tolist()]  # noqa: PLR0124 - NaN
+    warming = [
+        name for name, bars, v in zip(columns, converged, values, strict=True) if v is not None and stored.bars < bars
+    ]
+    return {
+        "opened_at": stored.opened_at,
+        "known_at": stored.known_at,
+        "revision": stored.revision,
+        "bars": stored.bars,
+        "values": dict(zip(columns, values, strict=True)),
+        "unconverged": warming,
+        "forming": forming,
+        "simulated": simulated,
+    }
 
 
 def candle_document(row: np.void, *, forming: bool = False, simulated: bool = False) -> dict[str, object]:

@@ -1,0 +1,112 @@
+"""Forming rows to those who look: at once for subscribed series while the engine has time, all of them once a second."""
+
+import time
+from threading import Event, Thread
+
+import numpy as np
+import redis
+
+from realtime.board import Board
+from realtime.candles import Ints
+from realtime.forming import Forming
+from realtime.merge import LEVELS
+from realtime.store import Store
+
+POLL_SECONDS = 0.1
+KEEP_SECONDS = 1.0
+BUSY_SECONDS = 0.1
+SHARE = 4.0
+"""The next push comes no sooner than so many times what the last one took: a fifth of the time at most."""
+
+
+class Subscriptions:
+    """Which series have subscribers, asked of Redis ten times a second in a thread of its own."""
+
+    def __init__(self, url: str) -> None:
+        """Ask the server at `url`."""
+        self._client = redis.Redis.from_url(url, socket_timeout=5)
+        self._stop = Event()
+        self.names: frozenset[str] = frozenset()
+        self._thread = Thread(target=self._poll, name="subscriptions", daemon=True)
+        self._thread.start()
+
+    def _poll(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            try:
+                found: list[bytes] = []
+                for pattern in ("ohlcv.*", "indicators.*"):
+                    found += self._client.pubsub_channels(pattern)
+            except redis.RedisError:
+                continue
+            self.names = frozenset(name.decode().partition(".")[2] for name in found)
+
+    def close(self) -> None:
+        """Stop asking."""
+        self._stop.set()
+        self._thread.join()
+        self._client.close()
+
+
+class Pushing:
+    """Decides after each round what forming rows go out."""
+
+    def __init__(self, board: Board, forming: Forming, store: Store, subscriptions: Subscriptions) -> None:
+        """Push through a store."""
+        self.board = board
+        self.forming = forming
+        self.store = store
+        self.subscriptions = subscriptions
+        self._next = self._keep_at = 0.0
+        self._known: frozenset[str] = frozenset()
+        self._lines: Ints = np.empty(0, np.int64)
+        self._wanted: set[int] = set()
+        self._seen: Ints = np.empty(0, np.int64)
+        self._size = 0
+
+    def turn(self, *, busy: bool) -> None:
+        """Push if it is time; `busy` says that more messages wait."""
+        now = time.perf_counter()
+        if now >= self._keep_at:
+            self._keep_at = now + KEEP_SECONDS
+            self._push(np.arange(len(self.board.lines)), keep=True)
+        elif now >= self._next:
+            lines = self._changed()
+            if len(lines):
+                self._push(lines, keep=False)
+        else:
+            return
+        spent = time.perf_counter() - now
+        self._next = now + max(SHARE * spent, BUSY_SECONDS if busy else 0.0)
+
+    def _changed(self) -> Ints:
+        """Return the subscribed lines whose forming candle has changed since the last push."""
+        names = self.subscriptions.names
+        if names is not self._known or self._size != len(self.board.names):
+            self._known, self._size = names, len(self.board.names)
+            index = {str(series): k for k, series in enumerate(self.board.names)} if names else {}
+            self._wanted = {index[name] for name in names if name in index}
+            self._lines = np.unique(np.array([s // LEVELS for s in self._wanted], np.int64))
+            self._seen = np.full(len(self._lines), -1)
+        if not len(self._lines):
+            return self._lines
+        state = self._progress(self._lines)
+        changed = state != self._seen
+        self._seen = state
+        return self._lines[changed]
+
+    def _progress(self, lines: Ints) -> Ints:
+        """Return a number per line that grows with every trade of it or of its members."""
+        grid = self.board.grid
+        own = grid.taken[lines]
+        parts = grid.members[lines]
+        return own + np.where(parts >= 0, grid.taken[parts], 0).sum(axis=1)
+
+    def _push(self, lines: Ints, *, keep: bool) -> None:
+        series, rows, values, bars = self.forming.compute(lines)
+        data, size = rows.tobytes(), rows.dtype.itemsize
+        for k, (one, count) in enumerate(zip(series.tolist(), bars.tolist(), strict=True)):
+            wanted = one in self._wanted
+            if wanted or keep:
+                row = data[k * size : (k + 1) * size]
+                self.store.forming(one, row, values[k], count, publish=wanted, keep=keep)
+        self.store.pipeline.send()

@@ -1,0 +1,37 @@
+"""How far each exchange's time has come in each partition, and which minutes may therefore close."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from infra.clock import MINUTE, SECOND
+from realtime.candles import Ints
+
+JUMP = 2 * MINUTE
+"""A clock that leaps further has been away: its lines wait for their history."""
+PATIENCE = 20 * SECOND
+"""How long, by the exchange's clock, lines wait for it."""
+FORCED = 10 * SECOND
+"""How far past its end a composite minute waits for an exchange that lags."""
+STALE = MINUTE
+"""An exchange so far behind the others is not waited for."""
+
+
+@dataclass(slots=True)
+class Group:
+    """One exchange in one partition."""
+
+    exchange: str
+    partition: int
+    watermark: int = 0
+    members: list[int] = field(default_factory=list)
+    lines: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def include(self, line: int) -> None:
+        """Take in a line."""
+        self.members.append(line)
+        self.lines = np.array(self.members, np.int64)
+
+    def closable(self, lateness: int) -> int:
+        """Return the latest minute that may close."""
+        return (self.watermark - lateness) // MINUTE - 1
