@@ -2,27 +2,71 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import importlib
+import pkgutil
+from collections.abc import AsyncIterator, Callable
 
 import redis.asyncio as redis
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from infra.settings import Settings
+from serving import routes as folder
+from serving.counting import Counting
+from serving.endpoint import Endpoint
+from serving.headers import SecurityHeaders
+from serving.limits import Limits
 from serving.problems import HANDLERS
-from serving.routes import candles
+from serving.routes import docs
 from serving.store import Store
 from serving.streams.guests import Guests
 from serving.streams.hub import Hub
 
 REDIS_SECONDS = 3.0
+READABLE = ("ETag", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Policy")
+Lifespan = Callable[[Starlette], contextlib.AbstractAsyncContextManager[dict[str, object]]]
 
 
-def application(settings: Settings) -> Starlette:
+def application(settings: Settings) -> ASGIApp:
     """Build it for these settings."""
+    origins = settings.allowed_origins
+    cors = Middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET"], expose_headers=READABLE)
+    middleware = [
+        Middleware(Counting),
+        *([cors] if origins else []),
+        Middleware(GZipMiddleware, minimum_size=1024, compresslevel=4),
+        Middleware(Limits, per_minute=settings.requests_per_minute),
+    ]
+    app = Starlette(routes=routes(), middleware=middleware, exception_handlers=HANDLERS, lifespan=lifespan(settings))
+    return SecurityHeaders(app)
+
+
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints of all resources, found by listing their folder."""
+    return [endpoint for module in _modules() for endpoint in getattr(module, "ENDPOINTS", ())]
+
+
+def routes() -> list[BaseRoute]:
+    """Return all routes."""
+    found = endpoints()
+    further = [route for module in _modules() for route in getattr(module, "ROUTES", ())]
+    return [*(endpoint.route for endpoint in found), *docs.routes(found), *further]
+
+
+def _modules() -> list[object]:
+    names = sorted(module.name for module in pkgutil.iter_modules(folder.__path__))
+    return [importlib.import_module(f"{folder.__name__}.{name}") for name in names]
+
+
+def lifespan(settings: Settings) -> Lifespan:
+    """Hold one pool of connections to Redis, the hub of channels and the list of guests."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, object]]:
+    async def lives(_app: Starlette) -> AsyncIterator[dict[str, object]]:
         client = redis.Redis.from_url(
             settings.redis, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS, protocol=2
         )
@@ -37,9 +81,4 @@ def application(settings: Settings) -> Starlette:
             await asyncio.gather(*tasks, return_exceptions=True)
             await client.aclose()
 
-    return Starlette(routes=routes(), exception_handlers=HANDLERS, lifespan=lifespan)
-
-
-def routes() -> list[BaseRoute]:
-    """Return all routes."""
-    return [*candles.ROUTES]
+    return lives

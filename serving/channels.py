@@ -23,9 +23,9 @@ class Topic(StrEnum):
 _LONGEST = 64  # characters of any name of a channel or symbol; bounds what is remembered of a client
 _NAME = re.compile(r"[A-Za-z0-9:._/-]+")  # goes into messages as it was spelled
 _PUBLISHED = {
-    Topic.CANDLES: (outputs.candles_channel, outputs.candles_key),
-    Topic.INDICATORS: (outputs.indicators_channel, outputs.indicators_key),
-    Topic.SIGNALS: (outputs.signals_channel, outputs.signals_key),
+    Topic.CANDLES: (outputs.candles_channel, outputs.candles_key, outputs.KEPT_CANDLES),
+    Topic.INDICATORS: (outputs.indicators_channel, outputs.indicators_key, outputs.KEPT_INDICATORS),
+    Topic.SIGNALS: (outputs.signals_channel, outputs.signals_key, outputs.KEPT_SIGNALS),
 }
 
 
@@ -69,6 +69,11 @@ class Channel:
     def history(self) -> str:
         """Redis' sorted set of the newest rows."""
         return _PUBLISHED[self.topic][1](self.series)
+
+    @property
+    def kept(self) -> int:
+        """How many rows the history holds at most."""
+        return _PUBLISHED[self.topic][2]
 
     def __str__(self) -> str:
         return f"{self.topic}.{self.series}"

@@ -5,6 +5,7 @@ import uvicorn
 from infra import log
 from infra.settings import settings
 from serving.app import application
+from serving.http import GuardedHttp
 from serving.streams.socket import MarketSocket
 
 GRACE_SECONDS = 5
@@ -19,7 +20,7 @@ def serve() -> None:
         host=now.host,
         port=now.port,
         loop="uvloop",
-        http="httptools",
+        http=GuardedHttp,
         ws=MarketSocket,
         lifespan="on",
         log_config=None,

@@ -6,7 +6,7 @@ Rows come as JSON text that is passed on unread. Everything here raises Unavaila
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -19,8 +19,9 @@ from ingestion.market import CANDLE, Series
 from realtime import outputs
 from serving.channels import Channel, Topic
 
-Result = TypeVar("Result")
 REMEMBERED_SECONDS = 1.0
+_indicators = msgspec.msgpack.Decoder(outputs.StoredIndicators)
+_signals = msgspec.msgpack.Decoder(outputs.StoredSignal)
 
 
 class Row(NamedTuple):
@@ -53,8 +54,8 @@ class Store:
         self._engine = Engine()
         self._read_at = -REMEMBERED_SECONDS
 
-    async def ask(self, question: Awaitable[Result]) -> Result:
-        """Await an answer of Redis. Raises UnavailableError."""
+    async def ask(self, question: Awaitable[object]) -> Any:
+        """Await an answer of Redis, as bytes. Raises UnavailableError."""
         try:
             return await question
         except (RedisError, OSError, TimeoutError) as error:
@@ -96,15 +97,29 @@ class Store:
 
     async def forming(self, channel: Channel) -> Row | None:
         """Return the unfinished row; signals have none."""
-        if channel.topic is not Topic.CANDLES:
+        if channel.topic is Topic.SIGNALS:
             return None
-        row = await self.ask(self.client.hget(outputs.forming_key(channel.series), "candle"))
-        if row is None:
+        fields = ["candle", "indicators"]
+        candle, values = await self.ask(self.client.hmget(outputs.forming_key(channel.series), fields))
+        if candle is None or values is None:
             return None
-        simulated = (await self.engine()).simulated
-        candle = np.frombuffer(row, CANDLE)[0]
-        document = outputs.candle_document(candle, forming=True, simulated=simulated)
-        return Row(0, int(candle["opened_at"]), int(candle["revision"]), msgspec.json.encode(document))
+        engine = await self.engine()
+        row = np.frombuffer(candle, CANDLE)[0]
+        opened_at, revision = int(row["opened_at"]), int(row["revision"])
+        document = outputs.candle_document(row, forming=True, simulated=engine.simulated)
+        if channel.topic is Topic.INDICATORS:
+            last = await self.ask(self.client.zrange(channel.history, -1, -1))
+            if not last or len(values) != 8 * len(engine.columns):
+                return None
+            bars = _indicators.decode(last[0]).bars + 1
+            stored = outputs.StoredIndicators(0, opened_at, opened_at, 0, bars, values)
+            document = _document(stored, engine, forming=True)
+        return Row(0, opened_at, revision, msgspec.json.encode(document))
+
+    async def latest_signals(self) -> dict[str, bytes]:
+        """Return the newest signal of every series, by the series' name."""
+        told = await self.ask(self.client.hgetall(outputs.LATEST_SIGNALS_KEY))
+        return {name.decode(): document for name, document in told.items()}
 
 
 def _names(text: bytes) -> tuple[str, ...]:
@@ -113,9 +128,24 @@ def _names(text: bytes) -> tuple[str, ...]:
 
 def read(channel: Channel, member: bytes, engine: Engine) -> Row:
     """Read one member of a history."""
-    if channel.topic is Topic.CANDLES:
-        stored = outputs.StoredCandle.unpack(member)
-        candle = np.frombuffer(stored.candle, CANDLE)[0]
-        document = outputs.candle_document(candle, simulated=engine.simulated)
-        return Row(stored.sequence, int(candle["opened_at"]), int(candle["revision"]), msgspec.json.encode(document))
-    raise NotImplementedError(channel.topic)
+    match channel.topic:
+        case Topic.CANDLES:
+            stored = outputs.StoredCandle.unpack(member)
+            candle = np.frombuffer(stored.candle, CANDLE)[0]
+            document = outputs.candle_document(candle, simulated=engine.simulated)
+            opened_at, revision = int(candle["opened_at"]), int(candle["revision"])
+            return Row(stored.sequence, opened_at, revision, msgspec.json.encode(document))
+        case Topic.INDICATORS:
+            row = _indicators.decode(member)
+            return Row(row.sequence, row.opened_at, row.revision, msgspec.json.encode(_document(row, engine)))
+        case Topic.SIGNALS:
+            signal = _signals.decode(member)
+            return Row(signal.sequence, signal.opened_at, 0, signal.document)
+
+
+def _document(row: outputs.StoredIndicators, engine: Engine, *, forming: bool = False) -> dict[str, object]:
+    """Write a row of indicators; one of another set of columns, from before an update of the engine, has no names."""
+    known = len(row.values) == 8 * len(engine.columns) == 8 * len(engine.converged)
+    columns, converged = (engine.columns, engine.converged) if known else ((), ())
+    shown = row if known else msgspec.structs.replace(row, values=b"")
+    return outputs.indicators_document(columns, converged, shown, forming=forming, simulated=engine.simulated)

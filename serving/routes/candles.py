@@ -1,20 +1,100 @@
-"""`/api/candles/{symbol}`."""
+"""`/api/candles/{symbol}` and `/api/indicators/{symbol}`: histories of one series, page by page."""
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from http import HTTPStatus
+from typing import Any
 
 import msgspec
-from serving.channels import Channel, Topic, series
+from pydantic import Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from infra.errors import InputError
+from ingestion.market import Series
+from serving import channels
+from serving.channels import Channel, Topic
+from serving.endpoint import Endpoint
+from serving.parameters import Paged
+from serving.problems import ParameterError
+from serving.shapes import CandlePage, IndicatorPage
+from serving.store import Row, Store
+
+SPELLING: dict[str, object] = {"type": "string", "pattern": "^[A-Z0-9]{2,10}[-/]?(USDT|USDC|BTC|EUR)(-PERP)?$"}
+SYMBOL: dict[str, object] = {
+    "description": "BTCUSDT, BTC-USDT or BTC/USDT (percent-encoded), BTC-USDT-PERP; binance:BTCUSDT names an exchange",
+    "schema": SPELLING,
+    "example": "BTCUSDT",
+}
+ERRORS = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND)
 
 
-async def candles(request: Request) -> Response:
-    """Thin."""
-    one = series(request.path_params["symbol"], request.query_params.get("timeframe", "1m"))
-    rows = await request.state.store.rows(Channel(Topic.CANDLES, one), 500)
-    return Response(
-        msgspec.json.encode({"items": [msgspec.Raw(r.document) for r in rows]}), media_type="application/json"
+class IndicatorQuery(Paged):
+    """Which indicators, besides which candles."""
+
+    names: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9_.]{1,64}(,[a-z0-9_.]{1,64}){0,63}$",
+        description="only these columns: rsi_14,macd_12_26_9",
     )
 
 
-ROUTES = [Route("/api/candles/{symbol:path}", candles)]
+async def named_series(request: Request, timeframe: str, exchange: str | None, symbol: str | None = None) -> Series:
+    """Return the series that a request means; 404 where nothing is published for it."""
+    try:
+        found = channels.series(symbol or request.path_params["symbol"], timeframe, exchange)
+    except InputError as error:
+        raise ParameterError("symbol", str(error)) from error
+    store: Store = request.state.store
+    if not await store.knows(found):
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"nothing is published for {found}; /api/symbols lists what there is")
+    return found
+
+
+async def page(request: Request, topic: Topic, query: Paged) -> tuple[dict[str, Any], list[Row]]:
+    """Read one page: what it says of itself, and its rows."""
+    store: Store = request.state.store
+    series = await named_series(request, query.timeframe, query.exchange)
+    rows = await store.rows(Channel(topic, series), query.limit + 1, since=query.since, before=query.before)
+    more, rows = len(rows) > query.limit, rows[-query.limit :]
+    about = {
+        "exchange": series.exchange,
+        "symbol": str(series.symbol),
+        "timeframe": str(series.timeframe),
+        "simulated": (await store.engine()).simulated,
+        "next": str(rows[0].opened_at) if more else None,
+    }
+    return about, rows
+
+
+async def candles(request: Request, query: Paged) -> object:
+    """Answer with candles."""
+    about, rows = await page(request, Topic.CANDLES, query)
+    return about | {"items": [msgspec.Raw(row.document) for row in rows]}
+
+
+async def indicators(request: Request, query: IndicatorQuery) -> object:
+    """Answer with all indicators, or those named."""
+    wanted = query.names.split(",") if query.names else None
+    store: Store = request.state.store
+    known = (await store.engine()).columns
+    if wanted and known and (unknown := [name for name in wanted if name not in known]):
+        raise ParameterError("names", f"unknown indicator {', '.join(unknown)}; there are {', '.join(known)}")
+    about, rows = await page(request, Topic.INDICATORS, query)
+    return about | {"items": [_only(row.document, wanted) for row in rows]}
+
+
+def _only(document: bytes, wanted: list[str] | None) -> object:
+    if wanted is None:
+        return msgspec.Raw(document)
+    row = msgspec.json.decode(document)
+    row["values"] = {name: value for name, value in row["values"].items() if name in wanted}
+    row["unconverged"] = [name for name in row["unconverged"] if name in wanted]
+    return row
+
+
+ENDPOINTS = (
+    Endpoint("/api/candles/{symbol}", "Closed candles", candles, CandlePage, Paged, ERRORS, {"symbol": SYMBOL}),
+    Endpoint(
+        "/api/indicators/{symbol}", "All indicators of closed candles", indicators, IndicatorPage, IndicatorQuery,
+        ERRORS, {"symbol": SYMBOL},
+    ),
+)  # fmt: skip

@@ -216,7 +216,7 @@ class Broadcast:
 
 def bottom(rows: list[Row], *, whole: bool) -> int:
     """Return the sequence after which these newest rows hold everything; `whole` says that there are no older ones."""
-    return 0 if whole else min((row.sequence for row in rows), default=1) - 1
+    return 0 if whole else max(0, min((row.sequence for row in rows), default=0) - 1)
 
 
 def updates_after(rows: list[Row], sequence: int) -> list[Update]:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable
+from typing import Any
 
 import redis.asyncio as redis
 import structlog
@@ -26,7 +27,6 @@ class Feed:
     ) -> None:
         """Use the address and password of `client`, not its connections."""
         self._make = client.connection_pool.make_connection
-        self._connection: redis.Connection | None = None
         self._on_message, self._on_subscribed = on_message, on_subscribed
         self._wanted: set[bytes] = set()
         self._asked = asyncio.Event()
@@ -61,7 +61,7 @@ class Feed:
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def _connected(self) -> None:
-        connection = self._make()
+        connection: Any = self._make()  # type: ignore[no-untyped-call]  # redis-py leaves its connections untyped
         try:
             async with asyncio.timeout(SILENCE_SECONDS):
                 await connection.connect()
@@ -77,7 +77,7 @@ class Feed:
             with contextlib.suppress(RedisError, OSError):
                 await connection.disconnect(nowait=True)
 
-    async def _write(self, connection: redis.Connection) -> None:
+    async def _write(self, connection: Any) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PING_SECONDS):
@@ -89,7 +89,7 @@ class Feed:
             if not commands:
                 await connection.send_command("PING", check_health=False)
 
-    async def _read(self, connection: redis.Connection) -> None:
+    async def _read(self, connection: Any) -> None:
         while True:
             answer = await connection.read_response(disable_decoding=True, timeout=SILENCE_SECONDS)
             match answer:

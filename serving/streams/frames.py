@@ -10,8 +10,8 @@ KINDS = {kind: kind.name.lower().encode() for kind in Kind}
 def text_frame(payload: bytes) -> bytes:
     """Frame one text message.
 
-    >>> text_frame(b"hi")
-    b'\\x81\\x02hi'
+    >>> text_frame(b"hi").hex()
+    '81026869'
     """
     size = len(payload)
     if size < 126:

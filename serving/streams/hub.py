@@ -7,7 +7,7 @@ import structlog
 from prometheus_client import Gauge
 
 from infra.errors import UnavailableError
-from realtime.outputs import KEPT_CANDLES, Kind
+from realtime.outputs import Kind
 from serving.channels import Channel
 from serving.store import Store
 from serving.streams.broadcast import REMEMBERED, Broadcast, Follower, Past, Update, bottom, updates_after
@@ -64,8 +64,8 @@ class Hub:
         broadcast = await self.ready(channel)
         if broadcast.floor <= sequence:
             return None
-        rows = await self._store.rows(channel, KEPT_CANDLES)
-        floor = bottom(rows, whole=len(rows) < KEPT_CANDLES)
+        rows = await self._store.rows(channel, channel.kept)
+        floor = bottom(rows, whole=len(rows) < channel.kept)
         return Past(updates_after(rows, sequence), floor)
 
     def leave(self, broadcast: Broadcast, spelling: str, follower: Follower) -> None:
@@ -103,7 +103,7 @@ class Hub:
     async def _synchronise(self, name: bytes) -> None:
         broadcast = self._broadcasts[name]
         for attempt in range(PATIENCE):
-            limit = REMEMBERED if attempt == 0 else KEPT_CANDLES
+            limit = REMEMBERED if attempt == 0 else broadcast.channel.kept
             try:
                 rows = await self._store.rows(broadcast.channel, limit)
                 unfinished = await self._store.forming(broadcast.channel)

@@ -14,12 +14,12 @@ import structlog
 from infra.clock import now
 from infra.errors import InputError, UnavailableError
 from serving.channels import Channel
+from serving.store import Store
 from serving.streams import rpc
 from serving.streams.broadcast import Broadcast, Follower, Past
 from serving.streams.frames import text_frame
 from serving.streams.hub import Hub
 from serving.streams.outbox import Outbox
-from serving.store import Store
 
 LOG = structlog.get_logger()
 CHANNELS_PER_CLIENT = 128
@@ -169,7 +169,9 @@ def _read(call: rpc.Call, shape: type[Shape]) -> Shape:
     """Read params given by name, or by position: channels one after the other."""
     params = call.params
     if isinstance(params, list):
-        params = {"channels": params} if shape is not Nothing else dict(enumerate(params))
+        if shape is Nothing and params:
+            raise rpc.RpcError(rpc.INVALID_PARAMS, f"Invalid params: {call.method} takes none")
+        params = {} if shape is Nothing else {"channels": params}
     try:
         return msgspec.convert(params, shape)
     except msgspec.ValidationError as error:

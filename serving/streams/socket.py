@@ -8,7 +8,6 @@ import asyncio
 import logging
 import random
 import socket
-from http import HTTPStatus
 from typing import Any, cast
 
 import structlog
@@ -20,17 +19,15 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from serving.problems import problem
 from serving.streams import rpc
 from serving.streams.closing import Close
 from serving.streams.frames import PING, text_frame
 from serving.streams.guests import Guests
-from serving.streams.origin import allowed
+from serving.streams.handshake import refusal, too_many
 from serving.streams.outbox import SEND_BUFFER, Outbox
 from serving.streams.session import Session
 
 LOG = structlog.get_logger()
-PATH = "/ws/market-data"
 LARGEST_MESSAGE = 64 * 1024
 FRAMES_PER_SECOND = 200  # of any kind: fragments, pings
 MESSAGES_PER_SECOND = 20
@@ -47,9 +44,9 @@ CLOSED = Counter("serving_ws_closed", "Connections ended by us", ["why"])
 class MarketSocket(asyncio.Protocol):
     """See the file's first lines."""
 
-    def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
+    def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:  # noqa: ARG002 - uvicorn's call
         """Take what uvicorn gives every protocol; `app_state` is what the app's lifespan made."""
-        self._connections = server_state.connections
+        self._connections = cast("set[asyncio.Protocol]", server_state.connections)
         self._state = app_state
         self._guests: Guests = app_state["guests"]
         self._wire = ServerProtocol(max_size=LARGEST_MESSAGE, logger=_QUIET)
@@ -89,7 +86,7 @@ class MarketSocket(asyncio.Protocol):
                 self._take(cast("Frame", event))
         self._flush()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's call
         """Forget this client."""
         self._closing = True
         self._connections.discard(self)
@@ -100,15 +97,15 @@ class MarketSocket(asyncio.Protocol):
         self._outbox.resume()
 
     def pause_writing(self) -> None:
-        """Called when the transport's buffer is full."""
+        """Take note that the transport's buffer is full."""
         self._outbox.pause()
 
     def resume_writing(self) -> None:
-        """Called when the transport's buffer has room again."""
+        """Take note that it has room again."""
         self._outbox.resume()
 
     def eof_received(self) -> None:
-        """Called when the client will send no more; the transport then closes itself."""
+        """Do nothing when the client hangs up: the transport then closes itself."""
 
     def shutdown(self) -> None:
         """Say goodbye when the server stops; clients come back at different times."""
@@ -172,37 +169,17 @@ class MarketSocket(asyncio.Protocol):
     # Incoming.
 
     def _shake_hands(self, request: Request) -> None:
-        refused = self._refusal(request)
+        secure = self._transport.get_extra_info("sslcontext") is not None
         response = self._wire.accept(request)
-        if refused or response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
-            status, detail = refused or (HTTPStatus(response.status_code), (response.body or b"").decode().strip())
-            self._refuse(status, detail)
+        no = refusal(request, response, self._state["settings"].allowed_origins, secure=secure)
+        if no is None and not self._guests.admit(self, self._address):
+            no = too_many(self._guests.per_address)
+        if no is not None:
+            self._leave([no])
+            self._transport.close()
             return
         self._wire.send_response(response)
         self._session = Session(self._state["hub"], self._state["store"], self._outbox, self)
-
-    def _refusal(self, request: Request) -> tuple[HTTPStatus, str] | None:
-        path = request.path.partition("?")[0]
-        if path != PATH:
-            return HTTPStatus.NOT_FOUND, f"there is no WebSocket at this path; it is at {PATH}"
-        origins, hosts = request.headers.get_all("Origin"), request.headers.get_all("Host")
-        secure = self._transport.get_extra_info("sslcontext") is not None
-        others = self._state["settings"].allowed_origins
-        host = hosts[0] if len(hosts) == 1 else None
-        if len(origins) > 1 or not allowed(next(iter(origins), None), host, "https" if secure else "http", others):
-            return HTTPStatus.FORBIDDEN, "pages of this origin may not connect; see the setting CAP_ALLOWED_ORIGINS"
-        if not self._guests.admit(self, self._address):
-            return HTTPStatus.TOO_MANY_REQUESTS, f"at most {self._guests.per_address} connections per address"
-        return None
-
-    def _refuse(self, status: HTTPStatus, detail: str) -> None:
-        body = problem(status, detail).body
-        head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/problem+json\r\n"
-        head += f"Content-Length: {len(body)}\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\n"
-        if status is HTTPStatus.UPGRADE_REQUIRED:
-            head += "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        self._leave([head.encode() + b"\r\n" + bytes(body)])
-        self._transport.close()
 
     def _take(self, frame: Frame) -> None:
         self._heard_at = now = self._loop.time()

@@ -1,0 +1,177 @@
+"""A real `cap serve`, and an engine's hand that writes into its Redis with the real encoders: for tests, benchmarks."""
+
+import contextlib
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import msgspec
+import numpy as np
+import redis
+
+from infra.clock import MINUTE, now
+from ingestion.market import CANDLE, Series, Symbol, Timeframe
+from realtime import outputs
+from realtime.outputs import Head, Kind
+
+START = 1_700_000_000_000_000 - 1_700_000_000_000_000 % (24 * 60 * MINUTE)
+COLUMNS, CONVERGED = ["rsi_14", "sma_50"], [266, 49]
+_PORTS = itertools.count(25_000 + os.getpid() % 900)
+
+
+def series(symbol: str = "BTCUSDT", timeframe: str = "1m", exchange: str = "composite") -> Series:
+    return Series(exchange, Symbol.parse(symbol), Timeframe(timeframe))
+
+
+def candle(minute: int, close: int = 100_00, revision: int = 0) -> np.void:
+    row = np.zeros(1, CANDLE)[0]
+    row["opened_at"], row["known_at"] = START + minute * MINUTE, START + (minute + 1) * MINUTE
+    row["price_scale"], row["quantity_scale"], row["revision"] = 2, 3, revision
+    for name in ("open", "high", "low", "close"):
+        row[name] = close
+    row["volume"], row["quote_low"], row["trade_count"] = 1_000, 1_000 * close, 1
+    row["first_id_low"] = row["last_id_low"] = minute
+    return row
+
+
+@dataclass
+class Engine:
+    """Writes what the engine writes: the history first, then the message."""
+
+    url: str
+    sequences: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.redis = redis.Redis.from_url(self.url)
+
+    def start(self) -> None:
+        told = {"columns": msgspec.json.encode(COLUMNS), "converged": msgspec.json.encode(CONVERGED), "simulated": 1}
+        self.redis.hset(outputs.ENGINE_KEY, mapping=told)
+
+    def candle(self, of: Series, minute: int, close: int = 100_00, revision: int = 0) -> int:
+        """Close or revise one candle."""
+        row = candle(minute, close, revision)
+        channel = outputs.candles_channel(of)
+        member = lambda sequence: outputs.StoredCandle(sequence, row.tobytes()).pack()  # noqa: E731
+        document = outputs.candle_document(row, simulated=True)
+        return self._publish(of, channel, outputs.candles_key(of), member, row, document, revision)
+
+    def indicators(self, of: Series, minute: int, values: list[float]) -> int:
+        row = candle(minute)
+        opened_at, known_at = int(row["opened_at"]), int(row["known_at"])
+        packed = np.array(values).tobytes()
+        stored = lambda s: outputs.StoredIndicators(s, opened_at, known_at, 0, minute + 1, packed)  # noqa: E731
+        document = outputs.indicators_document(COLUMNS, CONVERGED, stored(0), simulated=True)
+        member = lambda sequence: msgspec.msgpack.encode(stored(sequence))  # noqa: E731
+        return self._publish(of, outputs.indicators_channel(of), outputs.indicators_key(of), member, row, document, 0)
+
+    def signal(self, of: Series, minute: int, score: float) -> int:
+        row = candle(minute)
+        opened_at = int(row["opened_at"])
+        document = {
+            "series": str(of), "exchange": of.exchange, "symbol": str(of.symbol), "timeframe": str(of.timeframe),
+            "opened_at": opened_at, "known_at": int(row["known_at"]), "score": score, "confidence": 0.5,
+            "calibrated": False, "simulated": True,
+        }  # fmt: skip
+        text = msgspec.json.encode(document)
+        self.redis.hset(outputs.LATEST_SIGNALS_KEY, str(of), text)
+        member = lambda s: msgspec.msgpack.encode(outputs.StoredSignal(s, opened_at, text))  # noqa: E731
+        return self._publish(of, outputs.signals_channel(of), outputs.signals_key(of), member, row, document, 0)
+
+    def _publish(self, of, channel, key, member, row, document, revision) -> int:
+        sequence = self.sequences[channel] = self.sequences.get(channel, 0) + 1
+        opened_at = int(row["opened_at"])
+        pipe = self.redis.pipeline(transaction=False)
+        pipe.sadd(outputs.SERIES_KEY, str(of))
+        pipe.zremrangebyscore(key, opened_at, opened_at)
+        pipe.zadd(key, {member(sequence): opened_at})
+        pipe.zremrangebyrank(key, 0, -1_001)
+        head = Head(Kind.REVISED if revision else Kind.CLOSED, sequence, opened_at, now())
+        pipe.publish(channel, head.pack() + msgspec.json.encode(document))
+        pipe.execute()
+        return sequence
+
+    def forming(self, of: Series, minute: int, close: int = 100_00) -> None:
+        row = candle(minute, close)
+        channel = outputs.candles_channel(of)
+        pipe = self.redis.pipeline(transaction=False)
+        values = np.array([55.5, np.nan]).tobytes()
+        pipe.hset(outputs.forming_key(of), mapping={"candle": row.tobytes(), "indicators": values})
+        head = Head(Kind.FORMING, self.sequences.get(channel, 0), int(row["opened_at"]), now())
+        document = outputs.candle_document(row, forming=True, simulated=True)
+        pipe.publish(channel, head.pack() + msgspec.json.encode(document))
+        pipe.execute()
+
+
+@dataclass
+class Server:
+    """One running `cap serve`."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def websocket(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws/market-data"
+
+    def metric(self, name: str) -> float:
+        lines = httpx.get(f"{self.url}/metrics").text.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+    def memory(self) -> int:
+        """Resident bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
+    def descriptors(self) -> int:
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+
+@contextlib.contextmanager
+def serving(url: str, directory: Path, **settings: str) -> Iterator[Server]:
+    """Run `cap serve` on this Redis for the length of a block."""
+    port = next(_PORTS)
+    environment = {"CAP_VALKEY_URL": url, "CAP_PORT": str(port), "CAP_REQUESTS_PER_MINUTE": "1000000",
+                   "CAP_CONNECTIONS_PER_ADDRESS": "100000"}  # fmt: skip
+    environment |= {f"CAP_{name.upper()}": value for name, value in settings.items()}
+    log = directory / f"serve-{port}.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "infra.cli", "serve"],
+            env=os.environ | environment,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        server = Server(port, process, log)
+        deadline = time.monotonic() + 60
+        while process.poll() is None and not answers(server) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert process.poll() is None, log.read_text()
+        yield server
+        assert "Traceback" not in log.read_text(), log.read_text()[-4000:]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(12)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def answers(server: Server) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(f"{server.url}/health").status_code == 200
+    return False

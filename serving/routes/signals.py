@@ -1,0 +1,54 @@
+"""`/api/signals/latest`: the newest signal of every series, or the newest ones of one symbol."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import msgspec
+from pydantic import Field, WithJsonSchema
+from starlette.requests import Request
+
+from serving.channels import Channel, Topic
+from serving.endpoint import Endpoint
+from serving.parameters import EXCHANGE, TIMEFRAME, Nothing, Timeframes
+from serving.routes.candles import SPELLING, named_series
+from serving.shapes import SignalList
+from serving.store import Store
+
+
+class SignalQuery(Nothing):
+    """Which signals."""
+
+    symbol: Annotated[str | None, WithJsonSchema(SPELLING)] = Field(None, max_length=64, description="of one symbol")
+    timeframe: Timeframes | None = Field(None, description=f"{TIMEFRAME}; 1m where a symbol is named")
+    exchange: str | None = Field(None, pattern=r"^[a-z0-9_]{1,32}$", description=EXCHANGE)
+    limit: int = Field(100, ge=1, le=1000, description="signals at most, the newest ones")
+
+
+async def latest(request: Request, query: SignalQuery) -> object:
+    """Answer with signals in the order of time."""
+    store: Store = request.state.store
+    if query.symbol is not None:
+        series = await named_series(request, query.timeframe or "1m", query.exchange, query.symbol)
+        rows = await store.rows(Channel(Topic.SIGNALS, series), query.limit)
+        documents: list[object] = [msgspec.Raw(row.document) for row in rows]
+    else:
+        documents = [*_newest((await store.latest_signals()).values(), query)]
+    return {"items": documents, "simulated": (await store.engine()).simulated, "next": None}
+
+
+def _newest(told: Any, query: SignalQuery) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [msgspec.json.decode(document) for document in told]
+    kept = [
+        signal
+        for signal in found
+        if query.timeframe in {None, signal["timeframe"]} and query.exchange in {None, signal["exchange"]}
+    ]
+    return sorted(kept, key=lambda signal: (signal["opened_at"], signal["series"]))[-query.limit :]
+
+
+ENDPOINTS = (
+    Endpoint(
+        "/api/signals/latest", "The newest scored signals", latest, SignalList, SignalQuery,
+        (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    ),
+)  # fmt: skip
