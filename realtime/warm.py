@@ -5,10 +5,11 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from queue import Empty, SimpleQueue
+from types import ModuleType
 
 from realtime.indicators import modules
 from realtime.indicators.fold import is_compiled, load
@@ -17,14 +18,12 @@ Progress = Callable[[int, int, str], None]
 """Called with folds done, folds in all, and the name of the one just done."""
 
 
-def missing() -> list[str]:
-    """Return the names of the modules whose fold the cache does not hold."""
-    return [module.__name__ for module in modules() if not is_compiled(module)]
+def compile_all(progress: Progress | None = None, workers: int = 2, wanted: Sequence[ModuleType] | None = None) -> int:
+    """Compile the folds (those wanted, or all) that the cache does not hold, each once; return how many.
 
-
-def compile_all(progress: Progress | None = None, workers: int = 2) -> int:
-    """Compile the folds that the cache does not hold, each once; return how many. RuntimeError when a worker fails."""
-    names = missing()
+    RuntimeError when a worker fails.
+    """
+    names = [module.__name__ for module in wanted or modules() if not is_compiled(module)]
     waiting: SimpleQueue[str] = SimpleQueue()
     done: SimpleQueue[str | None] = SimpleQueue()
     for name in names:

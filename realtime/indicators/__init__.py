@@ -109,7 +109,7 @@ def batch(indicator: Indicator, candles: Mapping[str, Floats], state: Floats | N
     `state`, if given, is the indicator's own row and is left as after the last bar.
     """
     names = ("opened_at", "open", "high", "low", "close", "volume")
-    rows = [np.ascontiguousarray(candles[name], np.float64)[None, :] for name in names]
+    rows = [np.require(candles[name], np.float64, ["C", "W"])[None, :] for name in names]
     count = rows[0].shape[1]
     states = (indicator.initial() if state is None else state)[None, :]
     out = np.empty((1, len(indicator.columns), count))
