@@ -1,0 +1,1 @@
+"""The `cap` subcommands over files: one per file."""

@@ -23,7 +23,7 @@ def test_what_the_cache_lacks_is_compiled_once_and_counted(tmp_path: Path) -> No
     assert [first[:3], second[:3], compiled, again] == ["1 2", "2 2", "2", "0"]
 
 
-def test_a_worker_that_fails_is_an_error_and_not_a_hang(tmp_path: Path) -> None:
+def test_a_cache_that_can_not_be_written_is_an_error_and_not_a_hang(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("a file where the cache should be")
     environment = os.environ | {"CAP_KERNEL_CACHE": str(tmp_path / "file")}
     done = subprocess.run(
