@@ -125,6 +125,7 @@ class Binance(Exchange):
         connections_per_window=300,
         window_seconds=300.0,
         weight_per_minute=2400,  # futures; spot allows 6,000
+        weight_burst=1200.0,
         lifetime_seconds=86_400.0,
     )
 

@@ -103,6 +103,7 @@ class Bybit(Exchange):
         connections_per_window=500,
         window_seconds=300.0,
         weight_per_minute=6000,  # 600 requests in 5 s per address
+        weight_burst=200.0,
     )
 
     def socket_url(self, subscription: Subscription) -> str:

@@ -43,6 +43,8 @@ class Limits:
     connections_per_window: int
     window_seconds: float
     weight_per_minute: int  # REST budget in the exchange's own weights
+    weight_burst: float = 60.0  # of it at once
+    weight_per_endpoint: bool = False  # each path has a budget of its own
     lifetime_seconds: float | None = None  # after which the exchange cuts the connection
     frame_bytes: int = 8 << 20
 
@@ -90,7 +92,7 @@ class Rest(Protocol):
     """A REST client that obeys the exchange's budget; bodies are returned undecoded."""
 
     async def get(self, path: str, parameters: dict[str, Any], *, weight: int) -> bytes:
-        """Return the body of an answer with status 200. Raises UnavailableError after its retries."""
+        """Return the body of an answer with status 200; `path` is a full URL. Raises UnavailableError."""
         ...
 
 

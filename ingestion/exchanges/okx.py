@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 
+from infra import clock
 from infra.errors import InputError, UnavailableError
 from ingestion.decoding import Amount, TradeId, TradeRows, amount, candle, in_order, milliseconds, positive, times
 from ingestion.exchanges.exchange import (
@@ -99,6 +100,8 @@ class Okx(Exchange):
         connections_per_window=3,
         window_seconds=1.0,
         weight_per_minute=600,  # 20 requests in 2 s per endpoint
+        weight_burst=18.0,
+        weight_per_endpoint=True,
     )
 
     def __init__(self, simulator_url: str | None = None) -> None:
@@ -233,14 +236,16 @@ class Okx(Exchange):
     async def candles(
         self, rest: Rest, instrument: Instrument, timeframe: Timeframe, *, since: int, until: int
     ) -> Rows:
-        """Page backwards through history-candles, 100 at a time, newest first as OKX gives them."""
+        """Page backwards, newest first as OKX gives them: `candles` holds the newest 1,440, 300 at a time."""
         pages: list[Rows] = []
+        recent = since > clock.now() - 1_400 * timeframe.microseconds
         while since < until:
             query = {
                 "instId": instrument.exchange_symbol, "bar": _BARS[timeframe], "after": until // 1000,
-                "before": since // 1000 - 1, "limit": _PAGE,
+                "before": since // 1000 - 1, "limit": 300 if recent else _PAGE,
             }  # fmt: skip
-            found = _result(await rest.get(self._url("/market/history-candles"), query, weight=1))
+            path = "/market/candles" if recent else "/market/history-candles"
+            found = _result(await rest.get(self._url(path), query, weight=1))
             rows = [self._closed(instrument.exchange_symbol, k, timeframe) for k in reversed(found)]
             rows = [r for r in rows if since <= r["opened_at"][0] <= until - timeframe.microseconds]
             if not rows:
@@ -278,8 +283,8 @@ def parse_instruments(body: bytes) -> list[Instrument]:
         lot = times(positive(one["lotSz"]), positive(size))
         found.append(
             Instrument(
-                "okx", Symbol(base, "USDT", swap), one["instId"], one["tickSz"], decimal_text(lot.mantissa, lot.scale), one["state"] == "live",
-                size,
+                "okx", Symbol(base, "USDT", swap), one["instId"], one["tickSz"],
+                decimal_text(lot.mantissa, lot.scale), one["state"] == "live", size,
             )
         )  # fmt: skip
     return found

@@ -124,7 +124,8 @@ class Okx(Exchange):
         swap = one.perpetual
         return {
             "instType": "SWAP" if swap else "SPOT", "instId": one.exchange_symbol,
-            "instFamily": f"{one.base}-USDT" * swap, "uly": f"{one.base}-USDT" * swap, "category": "1", "baseCcy": "" if swap else one.base,
+            "instFamily": f"{one.base}-USDT" * swap, "uly": f"{one.base}-USDT" * swap, "category": "1",
+            "baseCcy": "" if swap else one.base,
             "quoteCcy": "" if swap else "USDT", "settleCcy": "USDT" * swap, "ctVal": one.contract * swap,
             "ctMult": "1" * swap, "ctValCcy": one.base * swap, "optType": "", "stk": "", "listTime": "1548133413000",
             "expTime": "", "lever": "10", "tickSz": tick, "lotSz": lot, "minSz": lot, "ctType": "linear" * swap,

@@ -10,6 +10,7 @@ from infra.errors import InputError
 from ingestion.simulator.listing import FIRST_ID, MINUTE_MS, Listing, Trade
 
 BLOCK_MS = 200
+MOST_DECIMALS = 8  # no exchange trades finer; more digits in a file are the noise of floats
 TIMES = ("traded_at", "timestamp", "time", "opened_at", "open_time")
 Block = tuple[int, list[tuple[Listing, Trade]]]
 
@@ -46,7 +47,12 @@ def listing_for(frame: pl.DataFrame, exchange: str, base: str) -> Listing:
 
 def _decimals(column: pl.Series) -> int:
     """Return how many decimals the values of a column need."""
-    return max(max(0, -int(Decimal(_text(v)).normalize().as_tuple().exponent)) for v in column.unique())
+    return max(max(0, -int(_exact(v).normalize().as_tuple().exponent)) for v in column.unique())
+
+
+def _exact(value: object) -> Decimal:
+    """Return a value with at most MOST_DECIMALS."""
+    return round(Decimal(_text(value)), MOST_DECIMALS)
 
 
 def _text(value: object) -> str:
@@ -54,7 +60,7 @@ def _text(value: object) -> str:
 
 
 def _units(value: object, scale: int) -> int:
-    return int(Decimal(_text(value)).scaleb(scale))
+    return int(_exact(value).scaleb(scale))
 
 
 def trades(frame: pl.DataFrame, listing: Listing) -> Iterator[Trade]:

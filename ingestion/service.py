@@ -1,0 +1,221 @@
+"""`cap ingest`: all exchanges into the event log."""
+
+import asyncio
+import fcntl
+import os
+import signal
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import BinaryIO
+
+import structlog
+import uvloop
+
+from infra import clock, log
+from infra.errors import FencedError, InputError, SettingsError, UnavailableError
+from infra.eventlog import EventLog, Position, open_log
+from infra.metrics import serve_metrics
+from infra.settings import Settings, settings
+from ingestion.exchanges import open_exchange
+from ingestion.exchanges.exchange import Channel, Exchange, Subscription, symbol_wanted
+from ingestion.market import Instrument, Symbol
+from ingestion.memory import Memory
+from ingestion.messages import DEAD_LETTER_TOPIC, TRADES_TOPIC, History, encode, partition_of
+from ingestion.publish import Publisher
+from ingestion.spill import Spill
+from ingestion.streams import plan
+from ingestion.streams.backoff import Backoff
+from ingestion.streams.feed import Feed
+from ingestion.streams.flow import Flow
+from ingestion.streams.healing import Healer
+from ingestion.streams.keeping import Keeper
+from ingestion.streams.limiter import Bucket
+from ingestion.streams.rest import RestClient
+from ingestion.streams.warmup import Member, warm_up
+from ingestion.tape import Tape
+
+CLOCK_SECONDS = 0.25
+EXPIRE_SECONDS = 300.0
+
+
+class Ingestion:
+    """Everything of one process."""
+
+    def __init__(self, given: Settings, event_log: EventLog) -> None:
+        """Prepare; nothing is connected yet."""
+        self.settings, self.log = given, event_log
+        directory = given.data_directory / "ingestion"
+        self.tape = Tape(directory / "tape", keep_hours=given.tape_hours)
+        self.publisher = Publisher(event_log, Spill(directory / "spill.bin"))
+        self.keepers: list[Keeper] = []
+        self.connecting = set(given.exchanges)
+        self.wanted = [Symbol.parse(one) for one in given.symbols if one != "*"]
+        self._by_symbol: dict[str, list[Member]] = defaultdict(list)
+
+    def ready(self) -> dict[str, bool]:
+        """Name each needed part and whether it works."""
+        return {
+            "event log": self.publisher.reachable and self.publisher.failure is None,
+            "exchanges": not self.connecting and all(keeper.up for keeper in self.keepers),
+        }
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until told to stop."""
+        memory = await asyncio.to_thread(Memory, self.log, self.settings.partitions)
+        async with asyncio.TaskGroup() as tasks:
+            opened = await asyncio.gather(*(self._open(name, memory, tasks) for name in self.settings.exchanges))
+            needed = not memory.fresh(self.settings.exchanges, clock.now())
+            for symbol, members in self._by_symbol.items():
+                tasks.create_task(warm_up(symbol, members, self._history, needed=needed))
+            tasks.create_task(self._clocks([feed for feed, _ in opened]))
+            tasks.create_task(self._expire())
+            await self._until(stop)
+            raise asyncio.CancelledError
+
+    async def _until(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            if self.publisher.failure is not None:
+                raise self.publisher.failure
+            try:
+                await asyncio.wait_for(stop.wait(), 0.5)
+            except TimeoutError:
+                continue
+
+    async def _open(self, name: str, memory: Memory, tasks: asyncio.TaskGroup) -> tuple[Feed, RestClient]:
+        exchange = open_exchange(name, self.settings.simulator_url)
+        rest = RestClient(exchange)
+        healer = Healer(rest)
+        feed = Feed(
+            exchange, self.publisher, self.tape, self.settings.partitions, healer.on_hole,
+            simulated=self.settings.simulated,
+        )  # fmt: skip
+        healer.feed = feed
+        flows = [self._flow(feed, one, memory) for one in await self._instruments(exchange, rest)]
+        for flow in flows:
+            self._by_symbol[flow.name].append((feed, healer, rest, flow))
+        limits = exchange.limits
+        connects = Bucket(limits.connections_per_window / limits.window_seconds, limits.connections_per_window - 1)
+        for url, subscriptions in plan.connections(exchange, _subscriptions(flows)):
+            keeper = Keeper(feed, healer, url, subscriptions, connects)
+            self.keepers.append(keeper)
+            tasks.create_task(keeper.run())
+        self.connecting.discard(name)
+        structlog.get_logger().info("following", exchange=name, symbols=len(flows))
+        return feed, rest
+
+    async def _instruments(self, exchange: Exchange, rest: RestClient) -> list[Instrument]:
+        """Ask until the exchange answers; symbols it does not list are named and left out."""
+        backoff = Backoff(1.0)
+        while True:
+            try:
+                listed = await exchange.instruments(rest)
+                break
+            except (UnavailableError, InputError, KeyError, ValueError, TypeError) as error:
+                structlog.get_logger().warning("no instruments yet", exchange=exchange.name, reason=str(error)[:200])
+                await asyncio.sleep(backoff.delay())
+        found = [one for one in listed if symbol_wanted(one, self.wanted)]
+        missing = set(self.wanted) - {one.symbol for one in found}
+        if missing:
+            names = ", ".join(sorted(map(str, missing)))
+            structlog.get_logger().warning("not listed", exchange=exchange.name, symbols=names)
+        return found
+
+    @staticmethod
+    def _flow(feed: Feed, instrument: Instrument, memory: Memory) -> Flow:
+        flow = feed.add(instrument)
+        known = memory.rows(feed.exchange.name, flow.name)
+        if known is not None:
+            flow.ids.begin(known)
+        return flow
+
+    def _history(self, message: History) -> None:
+        partition = partition_of(Symbol.parse(message.symbol), self.settings.partitions)
+        self.publisher.put(Position(TRADES_TOPIC, partition), encode(message))
+
+    async def _clocks(self, feeds: list[Feed]) -> None:
+        while True:
+            await asyncio.sleep(CLOCK_SECONDS)
+            for feed in feeds:
+                feed.tell_clock()
+
+    async def _expire(self) -> None:
+        """Drop what is older than the retention; Kafka does so by itself."""
+        positions = [Position(TRADES_TOPIC, p) for p in range(self.settings.partitions)]
+        while self.settings.event_log == "valkey":
+            before = clock.now() - int(self.settings.retention_hours * clock.HOUR)
+            for position in [*positions, Position(DEAD_LETTER_TOPIC, 0)]:
+                try:
+                    await asyncio.to_thread(self.log.expire, position, before)
+                except UnavailableError as error:
+                    structlog.get_logger().warning("retention has to wait", reason=str(error))
+            await asyncio.sleep(EXPIRE_SECONDS)
+
+
+def _subscriptions(flows: list[Flow]) -> list[Subscription]:
+    return [
+        Subscription(channel, flow.instrument)
+        for flow in flows
+        for channel in Channel
+        if channel is not Channel.FUNDING or flow.instrument.symbol.perpetual
+    ]
+
+
+def lock(directory: Path) -> BinaryIO:
+    """Be the only writer of this data directory. Raises FencedError that names the other one."""
+    directory.mkdir(parents=True, exist_ok=True)
+    file = (directory / "ingestion.lock").open("a+b")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.seek(0)
+        raise FencedError(f"{directory} is written by another `cap ingest` (pid {file.read().decode()})") from error
+    file.truncate(0)
+    file.write(str(os.getpid()).encode())
+    file.flush()
+    return file
+
+
+def open_when_there(given: Settings, seconds: float = 30.0) -> EventLog:
+    """Open the event log once it answers. Raises UnavailableError."""
+    deadline, opened = time.monotonic() + seconds, open_log(given)
+    while True:
+        try:
+            opened.end(Position(TRADES_TOPIC, 0))
+        except UnavailableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.25)
+        else:
+            return opened
+
+
+def ingest() -> None:
+    """Follow the exchanges: trades, their own candles and funding, into the event log; raw frames onto the tape."""
+    given = settings()
+    if not given.exchanges:
+        raise SettingsError("CAP_EXCHANGES is empty; write CAP_EXCHANGES='[\"binance\"]'")
+    log.configure("ingestion")
+    held = lock(given.data_directory / "ingestion")
+    event_log = open_when_there(given)
+    service = Ingestion(given, event_log)
+    server = serve_metrics(given.host, given.ingestion_metrics_port, service.ready)
+    try:
+        uvloop.run(_run(service))
+    finally:
+        service.publisher.close()
+        service.tape.close()
+        server.close()
+        held.close()
+    if service.publisher.failure is not None:
+        raise service.publisher.failure
+
+
+async def _run(service: Ingestion) -> None:
+    stop = asyncio.Event()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(one, stop.set)
+    try:
+        await service.run(stop)
+    except asyncio.CancelledError:
+        structlog.get_logger().info("stopped")

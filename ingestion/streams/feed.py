@@ -1,0 +1,192 @@
+"""One exchange: frames in, messages of the event log out. Runs in one event loop with the other exchanges' feeds."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from infra import clock
+from infra.eventlog import Position
+from ingestion import metrics
+from ingestion.exchanges.exchange import Channel, Decoded, Exchange
+from ingestion.market import Instrument, TradeFlag
+from ingestion.messages import (
+    DEAD_LETTER_TOPIC,
+    TRADES_TOPIC,
+    Audit,
+    DeadLetter,
+    Funding,
+    Gap,
+    MarketMessage,
+    Rows,
+    Trades,
+    encode,
+    partition_of,
+)
+from ingestion.publish import Publisher
+from ingestion.streams.connection import Connection
+from ingestion.streams.flow import Flow
+from ingestion.streams.sequence import DenseIds, Hole, LooseIds
+from ingestion.tape import Frame, Tape
+
+AHEAD = 5 * clock.SECOND
+"""A trade further in the future than this is quarantined: it would close candles that are still forming."""
+MOST_PAYLOAD = 4_096
+
+
+class Feed:
+    """Decodes, drops duplicates, finds gaps, labels and publishes."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        publisher: Publisher,
+        tape: Tape,
+        partitions: int,
+        on_hole: Callable[[Flow, Hole], None],
+        *,
+        simulated: bool,
+    ) -> None:
+        """Publish for this exchange; `on_hole` hears of gaps that ids reveal."""
+        self.exchange, self.flows = exchange, dict[tuple[bool, str], Flow]()
+        self._publisher, self._tape, self._partitions, self._on_hole = publisher, tape, partitions, on_hole
+        self._flags = TradeFlag.SIMULATED if simulated else 0
+        self.clock = self._told = 0
+        self.decoded: dict[int, Callable[[Decoded], None]] = {}  # by connection: who waits for answers
+
+    def add(self, instrument: Instrument) -> Flow:
+        """Begin to follow an instrument."""
+        ids = DenseIds() if self.exchange.dense_trade_ids else LooseIds()
+        flow = self.flows[instrument.symbol.perpetual, instrument.exchange_symbol] = Flow(instrument, ids)
+        return flow
+
+    # --- from a socket ----------------------------------------------------------------------------------------------
+    def receive(self, connection: Connection, frames: list[bytes], times: list[int], *, perpetual: bool) -> None:
+        """Take frames that came together on one connection."""
+        name = self.exchange.name
+        pairs = zip(frames, times, strict=True)
+        self._tape.write([Frame(at, name, perpetual, connection.number, frame) for frame, at in pairs])
+        metrics.FRAMES.labels(name).inc(len(frames))
+        decoded = self.exchange.decode(frames, times)
+        for index, reason in decoded.rejected:
+            self.reject(frames[index], times[index], reason)
+        self._trades(decoded, perpetual=perpetual)
+        self._others(decoded, times[-1], perpetual=perpetual)
+        if decoded.clock <= times[-1] + AHEAD:
+            self.clock = max(self.clock, decoded.clock)
+        if (listener := self.decoded.get(connection.number)) is not None:
+            listener(decoded)
+
+    def _trades(self, decoded: Decoded, *, perpetual: bool) -> None:
+        rows = decoded.trades
+        if not len(rows):
+            return
+        early = rows["traded_at"] > rows["received_at"] + AHEAD
+        if early.any():
+            for row in rows[early]:
+                self.reject(row.tobytes(), int(row["received_at"]), "the trade's time is more than 5 s ahead of ours")
+            rows = rows[~early]
+        for index, symbol in enumerate(decoded.symbols):
+            flow = self.flows.get((perpetual, symbol))
+            mine = rows if len(decoded.symbols) == 1 else rows[rows["symbol"] == index]
+            if flow is None:
+                self.reject(mine.tobytes(), clock.now(), f"trades of {symbol!r}, which was not subscribed to")
+            elif len(mine):
+                flow.came(Channel.TRADES, int(mine["received_at"][-1]))
+                self.take(flow, mine)
+
+    def take(self, flow: Flow, rows: Rows) -> None:
+        """Take trades of one symbol, from the socket or by REST; publish what is new, or hold it back."""
+        if flow.held is not None:
+            flow.held.append(rows)
+            return
+        fresh, holes = flow.ids.accept(rows)
+        if len(fresh) < len(rows):
+            metrics.DUPLICATES.labels(self.exchange.name).inc(len(rows) - len(fresh))
+        for hole in holes:
+            self._on_hole(flow, hole)
+        if len(fresh):
+            self._publish_trades(flow, fresh)
+
+    def release(self, flow: Flow, before: Rows) -> None:
+        """Let a symbol flow: first the trades fetched for it, then those held back."""
+        held, flow.held = flow.held or [], None
+        for rows in [before, *held]:
+            if len(rows):
+                self.take(flow, rows)
+
+    def _publish_trades(self, flow: Flow, rows: Rows) -> None:
+        mine = rows.copy()
+        mine["symbol"] = 0
+        mine["flags"] |= self._flags
+        newest = int(mine["traded_at"].max())
+        live = not (mine["flags"] & TradeFlag.HEALED).any()
+        if live:
+            self.clock = max(self.clock, newest)
+            lag = max(0.0, (int(mine["received_at"][-1]) - newest) / clock.SECOND)
+            metrics.LAG.labels(self.exchange.name).observe(lag)
+        metrics.TRADES.labels(self.exchange.name).inc(len(mine))
+        told = self.clock if live else 0
+        self._put(flow.instrument, Trades(self.exchange.name, told, [flow.name], mine.tobytes()))
+
+    def _others(self, decoded: Decoded, received_at: int, *, perpetual: bool) -> None:
+        for symbol, candle in decoded.candles:
+            if (flow := self.flows.get((perpetual, symbol))) is not None:
+                flow.came(Channel.KLINES, received_at)
+                self._put(flow.instrument, Audit(self.exchange.name, flow.name, candle.tobytes()))
+        for one in decoded.funding:
+            if (flow := self.flows.get((perpetual, one.exchange_symbol))) is not None:
+                flow.came(Channel.FUNDING, received_at)
+                told = Funding(self.exchange.name, flow.name, one.funded_at, one.rate, one.known_at)
+                self._put(flow.instrument, told)
+
+    # --- to the log -------------------------------------------------------------------------------------------------
+    def gap(self, flow: Flow, status: str, hole: Hole, reason: str) -> None:
+        """Record a gap, or how it ended."""
+        metrics.GAPS.labels(self.exchange.name, status).inc()
+        told = Gap(self.exchange.name, flow.name, status, hole.from_at, hole.to_at, hole.first_id, hole.last_id, reason)
+        self._put(flow.instrument, told)
+
+    def reject(self, payload: bytes, received_at: int, reason: str) -> None:
+        """Keep what can not be used, with the reason."""
+        metrics.REJECTED.labels(self.exchange.name).inc()
+        letter = DeadLetter(self.exchange.name, received_at, reason, payload[:MOST_PAYLOAD])
+        self._publisher.put(Position(DEAD_LETTER_TOPIC, 0), encode(letter))
+
+    def tell_clock(self) -> None:
+        """Move the watermark of every partition, if the exchange's time went on."""
+        if self.clock > self._told and any(flow.held is None for flow in self.flows.values()):
+            self._told = self.clock
+            for partition in range(self._partitions):
+                message = encode(Trades(self.exchange.name, self.clock, [], b""))
+                self._publisher.put(Position(TRADES_TOPIC, partition), message)
+
+    def _put(self, instrument: Instrument, message: MarketMessage) -> None:
+        partition = partition_of(instrument.symbol, self._partitions)
+        self._publisher.put(Position(TRADES_TOPIC, partition), encode(message))
+
+
+def healed(rows: Rows) -> Rows:
+    """Mark trades that came by REST, with now as their time of receipt."""
+    marked = rows.copy()
+    marked["flags"] |= TradeFlag.HEALED
+    marked["received_at"] = clock.now()
+    return marked
+
+
+def by_symbol(flows: Iterable[Flow]) -> dict[str, list[Flow]]:
+    """Group flows by canonical symbol."""
+    found: dict[str, list[Flow]] = defaultdict(list)
+    for flow in flows:
+        found[flow.name].append(flow)
+    return found
+
+
+def concatenated(parts: list[Rows]) -> Rows:
+    """Join rows of one dtype without losing its padding."""
+    whole = np.zeros(sum(map(len, parts)), parts[0].dtype)
+    at = 0
+    for part in parts:
+        whole[at : at + len(part)] = part
+        at += len(part)
+    return whole

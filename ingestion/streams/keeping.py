@@ -1,0 +1,181 @@
+"""Keeps one connection alive for ever: connect, subscribe, ping, notice silence, replace it before the cut."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from infra import clock
+from infra.errors import UnavailableError
+from ingestion import metrics
+from ingestion.exchanges.exchange import Channel, Decoded, Subscription
+from ingestion.streams import plan
+from ingestion.streams.backoff import Backoff
+from ingestion.streams.connection import Connection, connect
+from ingestion.streams.feed import Feed
+from ingestion.streams.flow import Flow
+from ingestion.streams.healing import Healer
+from ingestion.streams.limiter import Bucket
+
+ACK_SECONDS = 10.0
+OVERLAP_SECONDS = 6.0
+REPLACE_PART = 23.5 / 24
+"""Part of an exchange's connection lifetime after which we replace a connection ourselves."""
+TICK_SECONDS = 1.0
+
+
+class Keeper:
+    """One group of subscriptions that share a connection."""
+
+    numbers = iter(range(1, 1 << 31))
+
+    def __init__(
+        self, feed: Feed, healer: Healer, url: str, subscriptions: Sequence[Subscription], connects: Bucket
+    ) -> None:
+        """Keep these subscriptions; `connects` is the exchange's budget of new connections."""
+        self._feed, self._healer, self._url, self._subscriptions = feed, healer, url, subscriptions
+        self._connects = connects
+        self._backoff = Backoff()
+        self._perpetual = subscriptions[0].instrument.symbol.perpetual
+        self._requests = 0
+        self._waiting: dict[str, asyncio.Future[None]] = {}
+        self.up = False
+
+    async def run(self) -> None:
+        """Connect again and again until cancelled."""
+        name = self._feed.exchange.name
+        current: Connection | None = None
+        try:
+            while True:
+                try:
+                    current = await self._open()
+                    self.up = True
+                    metrics.CONNECTED.labels(name).inc()
+                    current = await self._watch(current)
+                except UnavailableError as error:
+                    structlog.get_logger().warning("no connection", exchange=name, reason=str(error)[:300])
+                if self.up:
+                    self.up = False
+                    metrics.CONNECTED.labels(name).dec()
+                metrics.RECONNECTS.labels(name).inc()
+                await asyncio.sleep(self._backoff.delay())
+        finally:
+            if current is not None:
+                current.close()
+
+    async def _open(self) -> Connection:
+        """Connect and subscribe. Raises UnavailableError."""
+        await self._connects.take()
+        exchange = self._feed.exchange
+        before = {id(flow): flow.ids.last_at for flow in self._flows()}
+        connection = await connect(self._url, next(self.numbers), self._received, exchange.limits.frame_bytes)
+        self._feed.decoded[connection.number] = self._answered
+        try:
+            await self._subscribe(connection, self._subscriptions)
+        except UnavailableError:
+            self._forget(connection)
+            raise
+        for flow in self._flows():
+            self._healer.reconnected(flow, before[id(flow)])
+        return connection
+
+    def _flows(self) -> list[Flow]:
+        keys = {
+            (self._perpetual, s.instrument.exchange_symbol) for s in self._subscriptions if s.channel is Channel.TRADES
+        }
+        return [self._feed.flows[key] for key in sorted(keys) if key in self._feed.flows]
+
+    async def _subscribe(self, connection: Connection, wanted: Sequence[Subscription]) -> None:
+        exchange, bucket = self._feed.exchange, Bucket(self._feed.exchange.limits.messages_per_second, 1.0)
+        for part in plan.batches(wanted, exchange.limits.streams_per_message):
+            await bucket.take()
+            self._requests += 1
+            answer = asyncio.get_running_loop().create_future()
+            self._waiting[str(self._requests)] = answer
+            connection.send(exchange.subscribe(part, self._requests))
+            try:
+                await asyncio.wait_for(answer, ACK_SECONDS)
+            except TimeoutError as error:
+                raise UnavailableError(f"{self._url}: no answer to a subscription in {ACK_SECONDS:g} s") from error
+            finally:
+                self._waiting.pop(str(self._requests), None)
+
+    def _received(self, connection: Connection, frames: list[bytes], times: list[int]) -> None:
+        self._feed.receive(connection, frames, times, perpetual=self._perpetual)
+
+    def _answered(self, decoded: Decoded) -> None:
+        """Settle requests; data that flows ends the run of failures."""
+        if len(decoded.trades):
+            self._backoff.flowed()
+        for identity in decoded.acknowledged:
+            if (future := self._waiting.get(identity)) is not None and not future.done():
+                future.set_result(None)
+        for identity, reason in decoded.refused:
+            structlog.get_logger().error("refused by the exchange", exchange=self._feed.exchange.name, reason=reason)
+            if (future := self._waiting.get(identity)) is not None and not future.done():
+                future.set_result(None)  # one unknown symbol must not take the others down
+        for notice in decoded.notices:
+            structlog.get_logger().warning("notice", exchange=self._feed.exchange.name, notice=notice)
+
+    async def _watch(self, connection: Connection) -> Connection:
+        """Ping and watch until the connection ends or is dead; replace it before its lifetime ends."""
+        exchange, pinged = self._feed.exchange, clock.now()
+        lifetime = (exchange.limits.lifetime_seconds or 1e9) * REPLACE_PART
+        closed = asyncio.ensure_future(connection.closed())
+        try:
+            while not closed.done():
+                await asyncio.wait([closed], timeout=TICK_SECONDS)
+                now = clock.now()
+                if exchange.ping is not None and now - pinged > exchange.ping_seconds * clock.SECOND:
+                    connection.send(exchange.ping)
+                    pinged = now
+                if now - connection.last_frame_at > exchange.server_silence_seconds * clock.SECOND:
+                    structlog.get_logger().warning("the connection is silent", exchange=exchange.name)
+                    connection.close()
+                    break
+                if await self._stalled(connection, now):
+                    break
+                if now - connection.opened_at > lifetime * clock.SECOND:
+                    connection, old = await self._open(), connection
+                    await asyncio.sleep(OVERLAP_SECONDS)
+                    self._forget(old)
+                    closed.cancel()
+                    closed = asyncio.ensure_future(connection.closed())
+        finally:
+            closed.cancel()
+            self._forget(connection)
+        return connection
+
+    async def _stalled(self, connection: Connection, now: int) -> bool:
+        """Act on streams that fell silent: probe by REST, subscribe again, at last connect again (True)."""
+        for flow in self._flows():
+            if not flow.stalled(now):
+                continue
+            metrics.STALLS.labels(self._feed.exchange.name).inc()
+            if await self._act(connection, flow):
+                return True
+        return False
+
+    async def _act(self, connection: Connection, flow: Flow) -> bool:
+        """Take the next step against a stall; a symbol that simply does not trade is left alone."""
+        rows = await self._healer.fetch(flow, after_id=0, since=flow.ids.last_at + 1)
+        if rows is not None and not len(rows[rows["traded_at"] > flow.ids.last_at]):
+            flow.came(Channel.TRADES, clock.now())
+            return False
+        structlog.get_logger().warning("a stream is silent", exchange=self._feed.exchange.name, symbol=flow.name)
+        flow.probed += 1
+        if flow.probed > 1:
+            return True
+        mine = [s for s in self._subscriptions if s.instrument == flow.instrument and s.channel is Channel.TRADES]
+        self._requests += 1
+        connection.send(self._feed.exchange.unsubscribe(mine, self._requests))
+        try:
+            await self._subscribe(connection, mine)
+        except UnavailableError:
+            return True
+        self._healer.reconnected(flow, flow.ids.last_at)
+        return False
+
+    def _forget(self, connection: Connection) -> None:
+        self._feed.decoded.pop(connection.number, None)
+        connection.close()

@@ -1,0 +1,76 @@
+"""REST within an exchange's budget: 429 waits as told, 418 opens a circuit breaker, failures are tried again."""
+
+import asyncio
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import structlog
+
+from infra.errors import UnavailableError
+from ingestion import metrics
+from ingestion.exchanges.exchange import Exchange
+from ingestion.streams.backoff import Backoff
+from ingestion.streams.limiter import Bucket
+
+SHARE = 0.9
+"""Part of the budget that we use at most; healing alone never comes near it."""
+ATTEMPTS = 6
+MOST_BYTES = 64 << 20
+TOO_MANY, BANNED, FORBIDDEN = 429, 418, 403
+
+
+class RestClient:
+    """See exchange.Rest. One per exchange."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        """Speak for this exchange."""
+        self.exchange = exchange
+        self._client = httpx.AsyncClient(timeout=10.0, limits=httpx.Limits(max_connections=8))
+        self._buckets: dict[str, Bucket] = {}
+        self._banned_until = 0.0
+
+    def _bucket(self, url: str) -> Bucket:
+        """Return the budget of a request: one for all of an exchange, or one an endpoint."""
+        limits = self.exchange.limits
+        scope = urlsplit(url).path if limits.weight_per_endpoint else ""
+        if scope not in self._buckets:
+            rate = limits.weight_per_minute / 60 * SHARE
+            self._buckets[scope] = Bucket(rate, limits.weight_burst * SHARE)
+        return self._buckets[scope]
+
+    async def get(self, path: str, parameters: dict[str, Any], *, weight: int) -> bytes:
+        """Return the body of an answer with status 200. Raises UnavailableError after its retries."""
+        backoff, reason = Backoff(0.25, 8.0), ""
+        for _ in range(ATTEMPTS):
+            if (closed := self._banned_until - time.monotonic()) > 0:
+                raise UnavailableError(f"{self.exchange.name} bans us for another {closed:.0f} s")
+            await self._bucket(path).take(weight)
+            try:
+                answer = await self._client.get(path, params=parameters)
+            except httpx.HTTPError as error:
+                reason = f"{type(error).__name__} {error}"
+                await asyncio.sleep(backoff.delay())
+                continue
+            if answer.status_code == httpx.codes.OK and len(answer.content) <= MOST_BYTES:
+                return answer.content
+            reason = f"status {answer.status_code} {answer.text[:200]}"
+            await self._refused(path, answer, backoff)
+        raise UnavailableError(f"{self.exchange.name} {urlsplit(path).path}: {reason}")
+
+    async def _refused(self, path: str, answer: httpx.Response, backoff: Backoff) -> None:
+        after = answer.headers.get("retry-after", "")
+        seconds = float(after) if after.replace(".", "", 1).isdigit() else 2.0
+        metrics.REST_REFUSED.labels(self.exchange.name, str(answer.status_code)).inc()
+        if answer.status_code == BANNED:
+            self._banned_until = time.monotonic() + seconds
+            structlog.get_logger().error("banned by the exchange", exchange=self.exchange.name, seconds=seconds)
+        elif answer.status_code in {TOO_MANY, FORBIDDEN}:
+            self._bucket(path).empty(seconds)
+        else:
+            await asyncio.sleep(backoff.delay())
+
+    async def close(self) -> None:
+        """Give connections back."""
+        await self._client.aclose()

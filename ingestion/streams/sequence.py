@@ -1,0 +1,109 @@
+"""Which trades of one symbol have come: duplicates are dropped, holes in dense ids are gaps with an exact span."""
+
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+
+from infra.clock import MINUTE
+from ingestion.messages import Rows
+
+WINDOW = 15 * MINUTE
+"""How long ids without order are remembered."""
+
+
+class Hole(NamedTuple):
+    """Missing ids, both included, and the trades around them."""
+
+    first_id: int
+    last_id: int
+    from_at: int
+    to_at: int
+
+
+class DenseIds:
+    """Ids that count up by one: a high-water mark and the holes below it."""
+
+    def __init__(self) -> None:
+        """Know nothing; the first trade begins the sequence."""
+        self.high = 0
+        self.last_at = 0
+        self.holes: list[Hole] = []
+
+    def begin(self, rows: Rows) -> None:
+        """Take trades that are in the log already, whatever their order."""
+        if len(rows):
+            newest = int(np.argmax(rows["id_low"]))
+            self.high, self.last_at = int(rows["id_low"][newest]), int(rows["traded_at"][newest])
+
+    def accept(self, rows: Rows) -> tuple[Rows, list[Hole]]:
+        """Return the rows that are new, and the holes that they reveal."""
+        first, last = rows["id_low"].astype(np.int64) - rows["count"] + 1, rows["id_low"].astype(np.int64)
+        if self.high and first[0] == self.high + 1 and (len(rows) == 1 or bool(np.all(first[1:] == last[:-1] + 1))):
+            self.high, self.last_at = int(last[-1]), int(rows["traded_at"][-1])
+            return rows, []
+        keep, found = np.zeros(len(rows), bool), []
+        for n in range(len(rows)):
+            keep[n], hole = self._one(int(first[n]), int(last[n]), int(rows["traded_at"][n]))
+            if hole is not None:
+                found.append(hole)
+        return rows[keep], found
+
+    def _one(self, first: int, last: int, at: int) -> tuple[bool, Hole | None]:
+        if self.high == 0 or first == self.high + 1:
+            self.high, self.last_at = last, at
+            return True, None
+        if first > self.high:
+            hole = Hole(self.high + 1, first - 1, self.last_at, at)
+            self.holes.append(hole)
+            self.high, self.last_at = last, at
+            return True, hole
+        return self._fill(first, last), None
+
+    def _fill(self, first: int, last: int) -> bool:
+        """Shrink the hole that holds these ids; False if there is none: a duplicate."""
+        for n, hole in enumerate(self.holes):
+            if hole.first_id <= first and last <= hole.last_id:
+                left = [hole._replace(last_id=first - 1)] if first > hole.first_id else []
+                right = [hole._replace(first_id=last + 1)] if last < hole.last_id else []
+                self.holes[n : n + 1] = left + right
+                return True
+        return False
+
+    def missing(self, hole: Hole) -> int:
+        """Return how many ids of a hole are still missing."""
+        return sum(
+            min(one.last_id, hole.last_id) - max(one.first_id, hole.first_id) + 1
+            for one in self.holes
+            if one.first_id <= hole.last_id and one.last_id >= hole.first_id
+        )
+
+
+class LooseIds:
+    """Ids without order: those of the last fifteen minutes."""
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self.last_at = 0
+        self._seen: set[tuple[int, int]] = set()
+        self._order: deque[tuple[int, tuple[int, int]]] = deque()
+
+    def begin(self, rows: Rows) -> None:
+        """Take trades that are in the log already."""
+        if len(rows):
+            self.accept(rows)
+
+    def accept(self, rows: Rows) -> tuple[Rows, list[Hole]]:
+        """Return the rows that are new; holes can not be seen in such ids."""
+        keep = np.ones(len(rows), bool)
+        pairs = zip(rows["id_high"].tolist(), rows["id_low"].tolist(), strict=True)
+        for n, (key, at) in enumerate(zip(pairs, rows["traded_at"].tolist(), strict=True)):
+            if key in self._seen:
+                keep[n] = False
+                continue
+            self._seen.add(key)
+            self._order.append((at, key))
+            self.last_at = max(self.last_at, at)
+        while self._order and self._order[0][0] < self.last_at - WINDOW:
+            self._seen.discard(self._order.popleft()[1])
+        return rows[keep], []
