@@ -91,7 +91,7 @@ class Decoded:
 class Rest(Protocol):
     """A REST client that obeys the exchange's budget; bodies are returned undecoded."""
 
-    async def get(self, path: str, parameters: dict[str, Any], *, weight: int) -> bytes:
+    async def get(self, path: str, parameters: dict[str, Any], *, weight: float) -> bytes:
         """Return the body of an answer with status 200; `path` is a full URL. Raises UnavailableError."""
         ...
 

@@ -100,7 +100,7 @@ class Okx(Exchange):
         connections_per_window=3,
         window_seconds=1.0,
         weight_per_minute=600,  # 20 requests in 2 s per endpoint
-        weight_burst=18.0,
+        weight_burst=2.0,
         weight_per_endpoint=True,
     )
 
@@ -245,7 +245,7 @@ class Okx(Exchange):
                 "before": since // 1000 - 1, "limit": 300 if recent else _PAGE,
             }  # fmt: skip
             path = "/market/candles" if recent else "/market/history-candles"
-            found = _result(await rest.get(self._url(path), query, weight=1))
+            found = _result(await rest.get(self._url(path), query, weight=0.5 if recent else 1))
             rows = [self._closed(instrument.exchange_symbol, k, timeframe) for k in reversed(found)]
             rows = [r for r in rows if since <= r["opened_at"][0] <= until - timeframe.microseconds]
             if not rows:

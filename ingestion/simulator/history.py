@@ -28,6 +28,20 @@ class History:
     count: Ints
     last_id: Ints
 
+    def summed(self, length: int) -> "History":
+        """Build longer candles; quote volumes of past candles follow from their prices, here as there."""
+        if length == MINUTE_MS:
+            return self
+        buckets = self.opened_at - self.opened_at % length
+        first = np.flatnonzero(np.diff(buckets, prepend=-1))
+        last = np.append(first[1:], len(buckets)) - 1
+        add = np.add.reduceat
+        return History(
+            buckets[first], self.open[first], np.maximum.reduceat(self.high, first),
+            np.minimum.reduceat(self.low, first), self.close[last], add(self.volume, first),
+            add(self.taker_buy_volume, first), add(self.count, first), self.last_id[last],
+        )  # fmt: skip
+
 
 def draw(listing: Listing, *, seed: int, start: int) -> History:
     """Walk back from the start price; symbols of one base share their path, whatever the exchange."""
@@ -58,12 +72,12 @@ class Past:
     def __init__(self, *, seed: int, start: int, days: int = DAYS) -> None:
         """Let the past end at `start` (milliseconds)."""
         self._seed, self._start, self._days = seed, start, days
-        self._known: dict[tuple[str, str, bool], History] = {}
+        self._known: dict[tuple[str, str, bool, int], History] = {}
 
     def klines(self, listing: Listing, timeframe_ms: int, since: int, until: int, now: int) -> list[Kline]:
         """Return candles with since <= opened_at < until, oldest first; the newest one may be unfinished at `now`."""
         first = since - since % timeframe_ms
-        rows = self._past(listing, first, until) + self._live(listing, first, until, now)
+        rows = self._past(listing, timeframe_ms, first, until) + self._live(listing, first, until, now)
         grouped: dict[int, Kline] = {}
         for row in rows:
             bucket = row.opened_at - row.opened_at % timeframe_ms
@@ -71,12 +85,15 @@ class Past:
             grouped[bucket] = _merge(have, row, bucket)
         return [kline for opened_at, kline in grouped.items() if since <= opened_at < until]
 
-    def _past(self, listing: Listing, since: int, until: int) -> list[Kline]:
+    def _past(self, listing: Listing, timeframe_ms: int, since: int, until: int) -> list[Kline]:
         if self._days == 0 or since >= self._start:
             return []
-        key = (listing.exchange, listing.base, listing.perpetual)
+        key = (listing.exchange, listing.base, listing.perpetual, timeframe_ms)
         if key not in self._known:
-            self._known[key] = draw(listing, seed=self._seed, start=self._start)
+            minutes = (*key[:3], MINUTE_MS)
+            if minutes not in self._known:
+                self._known[minutes] = draw(listing, seed=self._seed, start=self._start)
+            self._known[key] = self._known[minutes].summed(timeframe_ms)
         h = self._known[key]
         a, b = np.searchsorted(h.opened_at, (since, until))
         columns = (h.opened_at, h.open, h.high, h.low, h.close, h.volume, h.taker_buy_volume, h.count, h.last_id)

@@ -50,7 +50,7 @@ class Feed:
         """Publish for this exchange; `on_hole` hears of gaps that ids reveal."""
         self.exchange, self.flows = exchange, dict[tuple[bool, str], Flow]()
         self._publisher, self._tape, self._partitions, self._on_hole = publisher, tape, partitions, on_hole
-        self._flags = TradeFlag.SIMULATED if simulated else 0
+        self._flags = np.uint8(TradeFlag.SIMULATED if simulated else 0)
         self.clock = self._told = 0
         self.decoded: dict[int, Callable[[Decoded], None]] = {}  # by connection: who waits for answers
 
@@ -120,7 +120,7 @@ class Feed:
         mine["symbol"] = 0
         mine["flags"] |= self._flags
         newest = int(mine["traded_at"].max())
-        live = not (mine["flags"] & TradeFlag.HEALED).any()
+        live = not (mine["flags"] & np.uint8(TradeFlag.HEALED)).any()
         if live:
             self.clock = max(self.clock, newest)
             lag = max(0.0, (int(mine["received_at"][-1]) - newest) / clock.SECOND)
@@ -169,7 +169,7 @@ class Feed:
 def healed(rows: Rows) -> Rows:
     """Mark trades that came by REST, with now as their time of receipt."""
     marked = rows.copy()
-    marked["flags"] |= TradeFlag.HEALED
+    marked["flags"] |= np.uint8(TradeFlag.HEALED)
     marked["received_at"] = clock.now()
     return marked
 

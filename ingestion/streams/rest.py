@@ -40,7 +40,7 @@ class RestClient:
             self._buckets[scope] = Bucket(rate, limits.weight_burst * SHARE)
         return self._buckets[scope]
 
-    async def get(self, path: str, parameters: dict[str, Any], *, weight: int) -> bytes:
+    async def get(self, path: str, parameters: dict[str, Any], *, weight: float) -> bytes:
         """Return the body of an answer with status 200. Raises UnavailableError after its retries."""
         backoff, reason = Backoff(0.25, 8.0), ""
         for _ in range(ATTEMPTS):
