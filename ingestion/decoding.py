@@ -14,6 +14,7 @@ MILLISECOND = 1_000
 MOST_DIGITS = 18
 LATEST = 1 << 62
 _TRADE = struct.Struct("<qqqQQqqHBBBxH")
+_CANDLE = struct.Struct("<9qQq4QI3Bx")
 
 
 class Amount(NamedTuple):
@@ -168,17 +169,13 @@ def candle(
     amounts = [positive(text) for text in prices]
     price_scale = max(a.scale for a in amounts)
     quantity_scale = max(volume.scale, taker_buy_volume.scale)
-    row = np.zeros(1, CANDLE)
-    row["opened_at"], row["known_at"] = opened_at, known_at
-    for name, a in zip(("open", "high", "low", "close"), amounts, strict=True):
-        row[name] = _scaled(a, price_scale)
-    row["volume"], row["taker_buy_volume"] = _scaled(volume, quantity_scale), _scaled(taker_buy_volume, quantity_scale)
     quote = _scaled(_rounded(quote_volume, price_scale + quantity_scale), price_scale + quantity_scale)
-    row["quote_high"], row["quote_low"] = quote >> 64, quote & (2**64 - 1)
-    row["trade_count"], row["first_id_low"], row["last_id_low"] = trade_count, first_id, last_id
-    row["price_scale"], row["quantity_scale"] = price_scale, quantity_scale
-    row["quality"] = QUALITIES.index(Quality.BACKFILLED)
-    return row
+    packed = _CANDLE.pack(
+        opened_at, known_at, *(_scaled(a, price_scale) for a in amounts), _scaled(volume, quantity_scale),
+        _scaled(taker_buy_volume, quantity_scale), quote >> 64, quote & (2**64 - 1), trade_count, 0, first_id, 0,
+        last_id, 0, QUALITIES.index(Quality.BACKFILLED), price_scale, quantity_scale,
+    )  # fmt: skip
+    return np.frombuffer(packed, CANDLE)
 
 
 def _scaled(value: Amount, scale: int) -> int:

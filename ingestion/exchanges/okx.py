@@ -220,17 +220,19 @@ class Okx(Exchange):
         return found
 
     async def trades(self, rest: Rest, instrument: Instrument, *, after_id: int, since: int) -> Rows:
-        """Page backwards through history-trades (three months) until what is known, oldest first."""
+        """Return the newest 500, or page backwards through history-trades (three months), oldest first."""
         pages: list[Rows] = []
-        query: dict[str, Any] = {"instId": instrument.exchange_symbol, "type": "1", "limit": _PAGE}
+        query: dict[str, Any] = {"instId": instrument.exchange_symbol, "limit": 500}
+        path, weight, size = "/market/trades", 0.2, 500
         for _ in range(50):
-            body = await rest.get(self._url("/market/history-trades"), query, weight=1)
+            body = await rest.get(self._url(path), query, weight=weight)
             page = parse_trades(body, instrument.exchange_symbol, self._know(instrument))
             wanted = page[(page["id_low"] > after_id) if after_id else (page["traded_at"] >= since)]
             pages.insert(0, wanted)
-            if len(wanted) < len(page) or len(page) < _PAGE:
+            if len(wanted) < len(page) or len(page) < size:
                 break
-            query["after"] = str(int(page["id_low"][0]))
+            path, weight, size = "/market/history-trades", 1, _PAGE
+            query |= {"type": "1", "limit": _PAGE, "after": str(int(page["id_low"][0]))}
         return in_order(np.concatenate(pages))
 
     async def candles(
