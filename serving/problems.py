@@ -19,10 +19,11 @@ MEDIA_TYPE = "application/problem+json"
 class ParameterError(InputError):
     """One parameter of a request is unknown or wrong."""
 
-    def __init__(self, name: str, detail: str) -> None:
-        """Name the parameter and say what is wrong with it."""
+    def __init__(self, name: str, detail: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
+        """Name the parameter and say what is wrong with it; 404 where it names something that does not exist."""
         super().__init__(detail)
         self.name = name
+        self.status = status
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: object) -> Response:
@@ -40,7 +41,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     detail = error.detail
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers.setdefault("Allow", "GET, HEAD")
+        headers["Allow"] = ", ".join(sorted(headers.get("Allow", "GET, HEAD").split(", ")))
         detail = f"{request.method} is not allowed here; allowed is {headers['Allow']}"
     elif error.status_code == HTTPStatus.NOT_FOUND and detail == HTTPStatus.NOT_FOUND.phrase:
         detail = "there is nothing at this path; /docs lists what there is"
@@ -49,8 +50,10 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 async def on_parameter_error(_request: Request, error: Exception) -> Response:
     """Name the wrong parameter."""
-    name = error.name if isinstance(error, ParameterError) else ""
-    return problem(HTTPStatus.BAD_REQUEST, f"{name}: {error}", errors=[{"name": name, "detail": str(error)}])
+    if not isinstance(error, ParameterError):
+        raise error
+    wrong = [{"name": error.name, "detail": str(error)}]
+    return problem(error.status, f"{error.name}: {error}", errors=wrong)
 
 
 async def on_unavailable(_request: Request, error: Exception) -> Response:

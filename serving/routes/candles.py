@@ -40,7 +40,7 @@ class IndicatorQuery(Paged):
 async def named_series(request: Request, timeframe: str, exchange: str | None, symbol: str | None = None) -> Series:
     """Return the series that a request means; 404 where nothing is published for it."""
     try:
-        found = channels.series(symbol or request.path_params["symbol"], timeframe, exchange)
+        found = channels.series(request.path_params["symbol"] if symbol is None else symbol, timeframe, exchange)
     except InputError as error:
         raise ParameterError("symbol", str(error)) from error
     store: Store = request.state.store
@@ -77,7 +77,8 @@ async def indicators(request: Request, query: IndicatorQuery) -> object:
     store: Store = request.state.store
     known = (await store.engine()).columns
     if wanted and known and (unknown := [name for name in wanted if name not in known]):
-        raise ParameterError("names", f"unknown indicator {', '.join(unknown)}; there are {', '.join(known)}")
+        detail = f"unknown indicator {', '.join(unknown)}; there are {', '.join(known)}"
+        raise ParameterError("names", detail, HTTPStatus.NOT_FOUND)
     about, rows = await page(request, Topic.INDICATORS, query)
     return about | {"items": [_only(row.document, wanted) for row in rows]}
 

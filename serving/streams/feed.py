@@ -55,6 +55,8 @@ class Feed:
                 if self.connected:
                     LOG.warning("lost the pub/sub connection", error=str(error))
                     pause = 0.05
+            except Exception:  # everybody waits for this connection: begin again, which reads all histories anew
+                LOG.exception("the pub/sub connection failed")
             finally:
                 self.connected = False
             await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311  # spreads reconnects, hides nothing

@@ -119,8 +119,8 @@ class MarketSocket(asyncio.Protocol):
         if self._closing:
             return
         self._outbox.send(frame)
-        if self._outbox.full:
-            self.end(Close.SLOW, "more than 1 MiB waits for you")
+        if self._outbox.full:  # not at once: the caller is going through all followers, of whom this one must not leave
+            self._loop.call_soon(self.end, Close.SLOW, "more than 1 MiB waits for you")
 
     def offer(self, key: object, frame: bytes) -> None:
         """Send a frame that a later one of the same key replaces."""

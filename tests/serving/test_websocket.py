@@ -233,8 +233,8 @@ def closed_with(server: Server, conversation: Call) -> tuple[int, str, list[obje
         async with asyncio.timeout(30), websockets.connect(server.websocket) as socket:
             await conversation(socket)
             with contextlib.suppress(websockets.ConnectionClosed):
-                async for message in socket:
-                    heard.append(json.loads(message))
+                while True:
+                    heard.append(json.loads(await socket.recv()))
             return socket.close_code or 0, socket.close_reason or ""
 
     return (*asyncio.run(inside()), heard)
