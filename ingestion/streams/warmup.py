@@ -17,7 +17,7 @@ from ingestion.streams.healing import Healer
 
 WANTED = {Timeframe.M1: 600, Timeframe.M5: 300, Timeframe.M15: 300, Timeframe.H1: 500}
 BUILT = (Timeframe.H4, Timeframe.D1)  # from 1h: exchanges open long candles by their own calendars
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 60.0
 """How long a symbol's live trades wait for its history."""
 
 Member = tuple[Feed, Healer, Rest, Flow]
