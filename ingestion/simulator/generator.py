@@ -15,6 +15,7 @@ YEAR_MS = 365 * 86_400_000
 FACTOR_VOLATILITY = 0.55  # a year, of the factor that all symbols share
 OWN_VOLATILITY = 0.45
 MEDIAN_NOTIONAL = 400.0  # USDT
+SPREAD = 1.3  # of the logarithm of a trade's size
 EXCHANGE_WEIGHTS = {"binance": 0.5, "bybit": 0.28, "okx": 0.22}
 PERPETUAL_WEIGHT = 0.3
 
@@ -38,6 +39,8 @@ class Generator:
             for one in listings
         ]  # fmt: skip
         self._weights = np.array(weights) / sum(weights)
+        for one, weight in zip(listings, self._weights, strict=True):
+            one.notional_a_minute = float(weight) * rate * 60 * MEDIAN_NOTIONAL * math.exp(SPREAD**2 / 2)
         self._bias = self._random.normal(0, 2e-5, len(listings))
         self._ids = [FIRST_ID] * len(listings)
 
@@ -65,7 +68,7 @@ class Generator:
         mids = np.exp(before[self._base[which]] * (1 - part) + self._logs[self._base[which]] * part)
         buys = random.random(count) < 0.5 + 0.15 * math.tanh(moves.mean())
         prices = mids * (1 + self._bias[which] + np.where(buys, 1, -1) * 2e-5)
-        notionals = MEDIAN_NOTIONAL * np.exp(random.normal(0, 1.3, count))
+        notionals = MEDIAN_NOTIONAL * np.exp(random.normal(0, SPREAD, count))
         return [
             self._trade(int(k), int(offset), float(price), float(notional), bool(side))
             for k, offset, price, notional, side in zip(which, offsets, prices, notionals, buys, strict=True)

@@ -57,7 +57,7 @@ def draw(listing: Listing, *, seed: int, start: int) -> History:
     wick = np.abs(own.normal(0, SIGMA / 2, (2, minutes)))
     high = np.maximum(np.maximum(opens, closes), np.rint(np.maximum(opens, closes) * (1 + wick[0]))).astype(np.int64)
     low = np.maximum(1, np.minimum(np.minimum(opens, closes), np.rint(np.minimum(opens, closes) * (1 - wick[1]))))
-    lots = 30_000 / path[1:] / float(listing.contract) * 10**listing.lot_scale
+    lots = listing.notional_a_minute / path[1:] / float(listing.contract) * 10**listing.lot_scale
     volume = np.maximum(1, np.rint(lots * np.exp(own.normal(0, 0.7, minutes)))).astype(np.int64)
     count = own.poisson(60, minutes).astype(np.int64) + 1
     last = FIRST_ID - np.cumsum(count[::-1])[::-1] + count

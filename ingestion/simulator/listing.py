@@ -115,6 +115,7 @@ class Listing:
     lot_scale: int  # decimals of a quantity as this exchange writes it
     start_price: float
     contract: str = "1"  # base units in one unit of quantity
+    notional_a_minute: float = 30_000.0  # usual turnover, USDT
     tape: Tape = field(default_factory=Tape)
 
     @property

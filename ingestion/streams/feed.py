@@ -120,14 +120,12 @@ class Feed:
         mine["symbol"] = 0
         mine["flags"] |= self._flags
         newest = int(mine["traded_at"].max())
-        live = not (mine["flags"] & np.uint8(TradeFlag.HEALED)).any()
-        if live:
-            self.clock = max(self.clock, newest)
+        self.clock = max(self.clock, newest)
+        if not (mine["flags"] & np.uint8(TradeFlag.HEALED)).any():
             lag = max(0.0, (int(mine["received_at"][-1]) - newest) / clock.SECOND)
             metrics.LAG.labels(self.exchange.name).observe(lag)
         metrics.TRADES.labels(self.exchange.name).inc(len(mine))
-        told = self.clock if live else 0
-        self._put(flow.instrument, Trades(self.exchange.name, told, [flow.name], mine.tobytes()))
+        self._put(flow.instrument, Trades(self.exchange.name, self.clock, [flow.name], mine.tobytes()))
 
     def _others(self, decoded: Decoded, received_at: int, *, perpetual: bool) -> None:
         for symbol, candle in decoded.candles:

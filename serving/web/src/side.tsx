@@ -17,10 +17,11 @@ export function Side() {
               confidence {(signal.confidence * 100).toFixed(0)} %{signal.calibrated ? "" : " (not calibrated)"} · {time(signal.known_at)} UTC
             </span>
           </p>
-          {signal.reasons.map((reason) => (
-            <div class="reason" key={reason.rule}>
-              <span>{reason.text}</span>
-              <span class={`number ${reason.value >= 0 ? "up" : "down"}`}>{score(reason.value)}</span>
+          <ul class="reasons">{signal.reasons.map((reason) => <li key={reason}>{reason}</li>)}</ul>
+          {Object.entries(signal.rules).map(([rule, value]) => (
+            <div class="reason" key={rule}>
+              <span class="dim">{rule.replaceAll("_", " ")}</span>
+              <span class={`number ${value === null ? "dim" : value >= 0 ? "up" : "down"}`}>{value === null ? "–" : score(value)}</span>
             </div>
           ))}
         </>

@@ -17,8 +17,6 @@ export type Values = Record<string, number | null>;
 
 export type Indicators = { opened_at: number; values: Values; forming?: boolean };
 
-export type Reason = { rule: string; value: number; text: string };
-
 export type Signal = {
   opened_at: number;
   known_at: number;
@@ -28,7 +26,8 @@ export type Signal = {
   score: number;
   confidence: number;
   calibrated: boolean;
-  reasons: Reason[];
+  reasons: string[];
+  rules: Record<string, number | null>;
 };
 
 export const TIMEFRAMES = ["1m", "5m", "15m", "1h", "4h", "1d"] as const;
