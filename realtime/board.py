@@ -97,7 +97,7 @@ class Board:
     def last_opened_at(self, series: int) -> int:
         """Return the opening time of the last closed bar."""
         ring = self.grid.opened_at.shape[1]
-        return int(self.grid.opened_at[series, (self.grid.count[series] - 1) % ring])
+        return int(self.grid.opened_at[series, (self.grid.closed[series] - 1) % ring])
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return everything that is state, by name, cut to the lines in use."""

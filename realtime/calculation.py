@@ -71,7 +71,7 @@ class Calculation:
     def refold(self, rows: Ints) -> Ints:
         """Fold series again from their settled states; return (series, bar) of every bar whose values changed."""
         board = self.board
-        begin, end = board.grid.settled[rows], board.grid.count[rows]
+        begin, end = board.grid.settled[rows], board.grid.closed[rows]
         board.states[rows] = board.settled_states[rows]
         out = self._fold(board.states, rows, begin, end, commit=True)
         changed = []
@@ -87,7 +87,7 @@ class Calculation:
 
     def forming(self, rows: Ints, pending: Ints) -> Floats:
         """Return the values (series, columns) of forming bars, `pending` of which stand after the last closed one."""
-        count = self.board.grid.count[rows]
+        count = self.board.grid.closed[rows]
         out = self._fold(self.board.states, rows, count, count + pending, commit=False)
         values: Floats = out[np.arange(len(rows)), :, pending - 1]
         return values

@@ -89,10 +89,10 @@ def close_minute(grid: Grid, lines: Ints, minute: int, known_at: int, spare: Cel
                 found = own_minute(grid, spare, line, minute)
             if not found:
                 break
-            slot, bar = (opened // length) & (DEPTH - 1), grid.count[series]
+            slot, bar = (opened // length) & (DEPTH - 1), grid.closed[series]
             store(grid, spare, series, slot, known_at, 0)
             write_bar(grid, series, bar, grid.cells[series, slot])
-            grid.count[series] = bar + 1
+            grid.closed[series] = bar + 1
             made[n, 0], made[n, 1], made[n, 2] = series, slot, bar
             n += 1
         grid.touched[line] &= ~(np.uint32(1) << np.uint32(minute & (DEPTH - 1)))
@@ -102,7 +102,7 @@ def close_minute(grid: Grid, lines: Ints, minute: int, known_at: int, spare: Cel
 @compiled
 def bar_of(grid: Grid, series: int, opened_at: int) -> int:
     """Return the number of a closed bar, -1 if it is not among the last ones."""
-    count = grid.count[series]
+    count = grid.closed[series]
     for bar in range(count - 1, max(count - 1 - BACK, -1), -1):
         if grid.opened_at[series, bar & (RING - 1)] == np.float64(opened_at):
             return bar
@@ -204,7 +204,7 @@ def complete_parents(grid: Grid, line: int, spare: Cells, made: Ints) -> int:
     n = 0
     for level in range(1, LEVELS):
         series, length = line * LEVELS + level, LENGTHS[level]
-        count = grid.count[series]
+        count = grid.closed[series]
         if count == 0:
             continue
         opened = np.int64(grid.opened_at[series, (count - 1) & (RING - 1)]) // MINUTE + length
@@ -212,9 +212,9 @@ def complete_parents(grid: Grid, line: int, spare: Cells, made: Ints) -> int:
             if sum_children(spare, grid.cells, series, level, opened, opened + length, opened + length):
                 slot = (opened // length) & (DEPTH - 1)
                 store(grid, spare, series, slot, (opened + length) * MINUTE, 0)
-                write_bar(grid, series, grid.count[series], grid.cells[series, slot])
-                made[n, 0], made[n, 1], made[n, 2] = series, slot, grid.count[series]
-                grid.count[series] += 1
+                write_bar(grid, series, grid.closed[series], grid.cells[series, slot])
+                made[n, 0], made[n, 1], made[n, 2] = series, slot, grid.closed[series]
+                grid.closed[series] += 1
                 n += 1
             opened += length
     return n
@@ -227,7 +227,7 @@ def append_history(grid: Grid, rows: Cells, series: int, level: int) -> None:
     for i in range(rows.shape[0]):
         opened = rows[i].opened_at // MINUTE
         slot = (opened // length) & (DEPTH - 1)
-        write_bar(grid, series, grid.count[series], rows[i])
-        grid.count[series] += 1
+        write_bar(grid, series, grid.closed[series], rows[i])
+        grid.closed[series] += 1
         if grid.cells[series, slot].opened_at <= rows[i].opened_at:
             grid.cells[series, slot] = rows[i]

@@ -110,7 +110,7 @@ class Engine:
         floor = (watermark - self.window - 1) // MINUTE
         refused = fold_trades(
             folded(trades), lines, np.uint64(exchange_code(message.exchange)), floor, watermark // MINUTE, LEVELS,
-            grid.cells, grid.count, grid.first, grid.upcoming, grid.newest, grid.seen, grid.taken, grid.touched, self._fates,
+            grid.cells, grid.closed, grid.first, grid.upcoming, grid.newest, grid.seen, grid.taken, grid.touched, self._fates,
         )  # fmt: skip
         self.trades += len(trades)
         if refused:
@@ -186,8 +186,10 @@ class Engine:
         if whole is None:
             return
         board, grid = self.board, self.board.grid
-        watermark, stale = self._lagging(partition)
         self._begin_composites(whole)
+        watermark, stale = self._lagging(partition)
+        if grid.upcoming[whole.lines].min() > (watermark - self.lateness) // MINUTE - 1:
+            return
         for forced in (False, True):
             until = (watermark - (FORCED if forced else self.lateness)) // MINUTE - 1
             wait = FORCED if forced else self.lateness
@@ -207,7 +209,7 @@ class Engine:
 
     def _begin_composites(self, whole: Group) -> None:
         grid = self.board.grid
-        fresh = whole.lines[grid.count[whole.lines * LEVELS] == 0]
+        fresh = whole.lines[grid.closed[whole.lines * LEVELS] == 0]
         for line in fresh.tolist():
             first = int(grid.first[self.board.members(line)].min())
             if first < grid.first[line]:

@@ -31,7 +31,7 @@ def form(grid: Grid, lines: Ints, spare: Cells, formed: Cells, pending: Ints) ->
             continue
         for level in range(LEVELS):
             series, length = line * LEVELS + level, LENGTHS[level]
-            bar, found = grid.count[series], False
+            bar, found = grid.closed[series], False
             for opened in range(begin // length * length, end + 1, length):
                 slot = (opened // length) & (DEPTH - 1)
                 if level:
@@ -50,7 +50,7 @@ def form(grid: Grid, lines: Ints, spare: Cells, formed: Cells, pending: Ints) ->
             if not found:
                 break
             formed[k * LEVELS + level] = spare[0]
-            pending[k * LEVELS + level] = bar - grid.count[series]
+            pending[k * LEVELS + level] = bar - grid.closed[series]
 
 
 class Forming:
@@ -76,4 +76,4 @@ class Forming:
         if not len(series):
             return series, candle_rows(formed[some]), np.empty((0, board.width)), pending
         values = self.calculation.forming(series, pending)
-        return series, candle_rows(formed[some]), values, grid.count[series] + pending
+        return series, candle_rows(formed[some]), values, grid.closed[series] + pending

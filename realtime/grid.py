@@ -29,7 +29,7 @@ class Grid(NamedTuple):
     low: Floats
     close: Floats
     volume: Floats
-    count: Ints  # (S): bars closed
+    closed: Ints  # (S): bars closed
     settled: Ints  # (S): bars that can no longer be revised
     first: Ints  # (L): oldest minute that takes trades
     upcoming: Ints  # (L): next minute to close

@@ -29,7 +29,7 @@ def append(
     """Append the candles after the last closed bar of a series, None if there are none."""
     level = TIMEFRAMES.index(Timeframe(timeframe))
     series, grid, length = line * LEVELS + level, board.grid, Timeframe(timeframe).microseconds
-    count = int(grid.count[series])
+    count = int(grid.closed[series])
     after = int(grid.opened_at[series, (count - 1) % grid.opened_at.shape[1]]) if count else -1
     cells = as_cells(rows, exchange) if rows.dtype != CELL else rows
     cells = cells[(cells["opened_at"] > after) & (cells["opened_at"] % length == 0)]
@@ -41,7 +41,7 @@ def append(
     if level == 0:
         _begin_live(board, line, int(cells["opened_at"][-1]) // MINUTE + 1)
     kept = values[-KEPT_INDICATORS:]
-    first_bar = int(grid.count[series]) - len(kept)
+    first_bar = int(grid.closed[series]) - len(kept)
     opened_at = cells["opened_at"][-len(kept) :].copy()
     partition = board.lines[line].partition
     return Backfill(partition, series, candle_rows(cells[-KEPT_CANDLES:]), first_bar, kept, opened_at)
@@ -103,9 +103,9 @@ def _fold(board: Board, calculation: Calculation, series: int, level: int, cells
     values = []
     row = np.array([series])
     for start in range(0, len(cells), CHUNK):
-        begin = board.grid.count[row]
+        begin = board.grid.closed[row]
         append_history(board.grid, cells[start : start + CHUNK], series, level)
-        values.append(calculation.warm(row, begin, board.grid.count[row]))
+        values.append(calculation.warm(row, begin, board.grid.closed[row]))
     return np.concatenate(values)
 
 

@@ -52,7 +52,7 @@ def compiled(function: Function) -> Function:
 
 def sources() -> list[Path]:
     """Return every file whose change must recompile the kernels: numba itself only looks at the file of the loop."""
-    every = sorted(Path(__file__).parent.rglob("*.py"))
+    every = sorted(Path(__file__).parent.glob("*.py"))  # folds of indicators are named by their own sources
     return [path for path in every if path.name == "kernel.py" or b"realtime.kernel import" in path.read_bytes()]
 
 

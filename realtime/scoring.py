@@ -74,7 +74,7 @@ class Scoring:
     def _other(self, series: Any, closed_at: Any, level: int) -> Floats:
         """Return the values of the last bar of other series that had closed at given times."""
         board, grid = self.board, self.board.grid
-        count = grid.count[series]
+        count = grid.closed[series]
         newest = grid.opened_at[series, (count - 1) % grid.close.shape[1]].astype(np.int64)
         length = int(LENGTHS[level]) * MINUTE
         bar = count - 1 - np.maximum(0, -((closed_at - newest - length) // length))
