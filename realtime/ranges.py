@@ -42,8 +42,8 @@ def garman_klass(first: float, high: float, low: float, close: float) -> float:
 @kernel
 def rogers_satchell(first: float, high: float, low: float, close: float) -> float:
     """Return the variance that one bar's four prices show, whatever its drift (Rogers and Satchell 1991)."""
-    above = math.log(high / close) * math.log(high / first)
-    return above + math.log(low / close) * math.log(low / first)
+    up, down, move = math.log(high / first), math.log(low / first), math.log(close / first)
+    return up * (up - move) + down * (down - move)
 
 
 @kernel

@@ -7,11 +7,7 @@ A running sum forgets nothing: what was rounded away while a huge value was insi
 every REFRESH bars (a mask), and as soon as a sum has lost three digits to cancellation, the window is summed afresh.
 """
 
-from collections.abc import Callable
-from typing import cast
-
 import numpy as np
-from numba.extending import register_jitable
 
 from realtime.kernel import Floats, kernel
 
@@ -19,15 +15,12 @@ REFRESH = 63
 LOST = 1e-3
 
 
-def _ring(length: int) -> int:
+def ring(length: int) -> int:
+    """Return the smallest power of two that holds a window and the value that just left it."""
     size = 1
     while size <= length:
         size *= 2
     return size
-
-
-ring = cast("Callable[[int], int]", register_jitable(_ring))
-"""Smallest power of two that holds a window and the value that just left it; plain Python and kernels call it."""
 
 
 @kernel
@@ -148,16 +141,16 @@ def distance_over(column: Floats, mask: int, i: int, mean: float, length: int) -
 def smoothed_twice(
     memory: Floats, seen: int, value: float, slow: float, mean: float, length: int, again: int
 ) -> tuple[float, float]:
-    """Return the SMA(length) of a value and the SMA(again) of that; the memory is a ring for each."""
-    first = ring(length)
+    """Return the SMA(length) of a value and the SMA(again) of that; the memory is a ring for each, of equal size."""
     if seen >= 0:
-        values, slows = memory[:first], memory[first:]
-        values[seen & (first - 1)] = value
-        slow = mean_over(values, first - 1, seen, seen, slow, length)
+        half = memory.shape[0] // 2
+        values, slows = memory[:half], memory[half:]
+        values[seen & (half - 1)] = value
+        slow = mean_over(values, half - 1, seen, seen, slow, length)
         then = seen - length + 1
         if then >= 0:
-            slows[then & (slows.shape[0] - 1)] = slow
-            mean = mean_over(slows, slows.shape[0] - 1, then, then, mean, again)
+            slows[then & (half - 1)] = slow
+            mean = mean_over(slows, half - 1, then, then, mean, again)
     return slow, mean
 
 

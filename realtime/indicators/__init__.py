@@ -6,14 +6,16 @@ suffix per output, "" for the main one), `warmup(**parameters)` (index of each o
 """
 
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
+from realtime.folding import MOST, Columns, Ints, fold_series
 from realtime.indicators.fold import load
 from realtime.kernel import WHOLE, Floats
 
@@ -26,7 +28,7 @@ class Indicator:
 
     module: ModuleType
     parameters: Parameters
-    fold: Callable[..., None]
+    address: int  # of its machine code
     state_at: int  # first column in the row of states
     column_at: int  # first column among all outputs
 
@@ -53,10 +55,33 @@ class Indicator:
         return int(known(**self.parameters)) if known else max(self.warmup)
 
     @property
+    def memory(self) -> int:
+        """Floats of its own rings."""
+        size = getattr(self.module, "memory", None)
+        return int(size(**self.parameters)) if size else 0
+
+    @property
     def state_width(self) -> int:
         """Floats of state and memory."""
-        memory = getattr(self.module, "memory", None)
-        return len(self.module.State._fields) + (int(memory(**self.parameters)) if memory else 0)
+        return len(self.module.State._fields) + self.memory
+
+    @property
+    def arguments(self) -> Floats:
+        """Return the parameters as its machine code takes them."""
+        row = np.zeros((1, MOST))
+        row[0, : len(self.parameters)] = list(self.parameters.values())
+        row[0, -1] = self.memory
+        return row
+
+    def fold(self, states: Floats, at: int, *bars_and_rest: Any) -> None:
+        """Fold bars: `states, at, six columns, mask, rows, begin, end, out, output, commit, *parameters`.
+
+        Bars begin[k] to end[k] of series rows[k] go through the state at column `at` of row rows[k]; output j of bar
+        t goes to out[k, output + j, t - begin[k]]. Unless `commit`, states stay as they are.
+        """
+        columns, (mask, rows, begin, end, out, output, commit) = bars_and_rest[:6], bars_and_rest[6:13]
+        one = (np.array([self.address]), np.array([at]), np.array([output]), self.arguments)
+        fold_series(*one, states, columns, mask, rows, begin, end, out, commit)
 
     def initial(self) -> Floats:
         """Return the state before the first bar."""
@@ -77,9 +102,9 @@ def arrange(found: list[ModuleType]) -> tuple[Indicator, ...]:
     placed: list[Indicator] = []
     state_at = column_at = 0
     for module in found:
-        fold = load(module)
+        address = load(module)
         for parameters in module.PARAMETERS:
-            one = Indicator(module, parameters, fold, state_at, column_at)
+            one = Indicator(module, parameters, address, state_at, column_at)
             placed.append(one)
             state_at += one.state_width
             column_at += len(one.columns)
@@ -103,6 +128,25 @@ def initial_row() -> Floats:
     return np.concatenate([indicator.initial() for indicator in indicators()])
 
 
+@cache
+def _table() -> tuple[Ints, Ints, Ints, Floats]:
+    found = indicators()
+    numbers = [[one.address for one in found], [one.state_at for one in found], [one.column_at for one in found]]
+    addresses, ats, outputs = (np.array(column) for column in numbers)
+    return addresses, ats, outputs, np.concatenate([one.arguments for one in found])
+
+
+def fold_all(
+    states: Floats, bars: Columns, mask: int, rows: Ints, begin: Ints, end: Ints, out: Floats, commit: bool
+) -> None:
+    """Fold bars begin[k] to end[k] of series rows[k] through every indicator, a series at a time.
+
+    `states` are rows like `initial_row()`, `bars` the six columns (series, bars), `out` is (k, outputs, bars); all are
+    C-contiguous. Unless `commit`, states stay as they are.
+    """
+    fold_series(*_table(), states, bars, mask, rows, begin, end, out, commit)
+
+
 def batch(indicator: Indicator, candles: Mapping[str, Floats], state: Floats | None = None) -> Floats:
     """Fold whole columns (`opened_at open high low close volume`, each of n float64); return (outputs, n).
 
@@ -114,7 +158,6 @@ def batch(indicator: Indicator, candles: Mapping[str, Floats], state: Floats | N
     states = (indicator.initial() if state is None else state)[None, :]
     out = np.empty((1, len(indicator.columns), count))
     zero, end = np.zeros(1, np.int64), np.full(1, count, np.int64)
-    arguments = indicator.parameters.values()
-    indicator.fold(states, 0, *rows, WHOLE, zero, zero, end, out, 0, True, *arguments)
+    indicator.fold(states, 0, *rows, WHOLE, zero, zero, end, out, 0, True)
     result: Floats = out[0]
     return result

@@ -1,4 +1,4 @@
-"""The one loop around every step, written out per indicator and compiled once.
+"""The loop over bars around every step, written out per indicator and compiled once.
 
 A loop that took the step as an argument would be a closure, which numba can not keep on disk; so the loop below is
 a template, filled with the names of one indicator and imported as a module from the kernel cache. Everything of a
@@ -10,91 +10,85 @@ import importlib.util
 import os
 import sys
 import typing
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import numba
 
 from infra.settings import settings
+from realtime.addresses import PLAIN
+from realtime.folding import FRAME, MOST
 
 KERNEL = "realtime.kernel"
 FOLDS = settings().kernel_cache / "folds"
 """Apart from the other compiled loops: a fold is named by its own sources, so that a change elsewhere keeps it."""
 
 TEMPLATE = '''"""Generated from {module} by realtime/indicators/fold.py."""
-from numba import boolean, float64, int64, njit
 import numpy as np
-from realtime.borrowing import borrowed
+
+from realtime.addresses import column, floats, integers
 from realtime.kernel import Bars
 from {module} import State, step
 
-COLUMN = float64[:, ::1]
 
-
-@njit("void(float64[:, ::1], int64, COLUMN, COLUMN, COLUMN, COLUMN, COLUMN, COLUMN, int64, int64[::1], int64[::1],"
-      " int64[::1], float64[:, :, :], int64, boolean{types})".replace("COLUMN", "float64[:, ::1]"),
-      cache=True, error_model="numpy", nogil=True)
-def fold(states, at, opened_at, open_, high, low, close, volume, mask, rows, begin, end, out, column, commit{names}):
-    """Fold bars begin[k] to end[k] of series rows[k] into its state at column `at`; output j of bar t goes to
-    out[k, column + j, t - begin[k]]. Unless `commit`, states stay as they are."""
-    states, out = borrowed(states), borrowed(out)
-    opened_at, open_, high = borrowed(opened_at), borrowed(open_), borrowed(high)
-    low, close, volume = borrowed(low), borrowed(close), borrowed(volume)
-    {scratch}
-    for k in range(rows.shape[0]):
-        s = rows[k]
-        bars = Bars(opened_at[s], open_[s], high[s], low[s], close[s], volume[s], mask)
-        state = State({load})
-        {memory}
-        first = begin[k]
-        for i in range(first, end[k]):
-            state, values = step(state, {memory_argument}bars, i{names})
-            {store_out}
-        if commit:
-            {store}
-        {restore}
+def fold(frame, at, output, parameters):
+    """Fold bars of one series: see FRAME in realtime/folding.py."""
+    given = integers(frame, {frame})
+    {unpack}
+    {size}
+    row = floats(given[0] + 8 * at, {width})
+    count = given[7]
+    bars = Bars(column(given[1], count), column(given[2], count), column(given[3], count), column(given[4], count),
+                column(given[5], count), column(given[6], count), given[8])
+    first, last, depth, commit = given[9], given[10], given[12], given[13] != 0
+    out = floats(given[11] + 8 * output * depth, {outputs} * depth)
+    state = State({load})
+    {memory}
+    for i in range(first, last):
+        state, values = step(state, {memory_argument}bars, i{arguments})
+        {store_out}
+    if commit:
+        {store}
+    {restore}
 '''
 
-MEMORY = """memory = states[s, at + {at} : at + {at} + size]
-        if not commit:
-            for m in range(size):
-                scratch[m] = memory[m]"""
+MEMORY = """memory = row[{at} : {at} + size]
+    scratch = floats(given[14], size)
+    if not commit:
+        for m in range(size):
+            scratch[m] = memory[m]"""
 RESTORE = """else:
-            for m in range(size):
-                memory[m] = scratch[m]"""
+        for m in range(size):
+            memory[m] = scratch[m]"""
+KEPT: list[object] = []
+"""Machine code lives as long as the object that holds it."""
+SIGNATURE = "void(int64, int64, int64, int64)"
 
 
 def write(module: ModuleType) -> str:
     """Fill the template for one indicator."""
-    state, parameters = module.State, list(module.PARAMETERS[0])
-    hints = typing.get_type_hints(state)
-    load = ", ".join(
-        f"{'int' if hints[name] is int else ''}(states[s, at + {n}])" for n, name in enumerate(state._fields)
-    )
-    store = [f"states[s, at + {n}] = state.{name}" for n, name in enumerate(state._fields)] or ["pass"]
-    width, has_memory = len(state._fields), hasattr(module, "memory")
-    types = "".join(f", {'int64' if isinstance(v, int) else 'float64'}" for v in module.PARAMETERS[0].values())
-    size = f"memory_size({', '.join(parameters)})" if has_memory else ""
-    memory = MEMORY.format(at=width)
-    text = TEMPLATE.format(
+    state, parameters = module.State, module.PARAMETERS[0]
+    hints, width, has_memory = typing.get_type_hints(state), len(state._fields), hasattr(module, "memory")
+    kinds = {name: "int" if hints[name] is int else "" for name in state._fields}
+    unpack = [f"given_parameters = floats(parameters, {MOST})"] + [
+        f"{name} = {'int' if isinstance(value, int) else ''}(given_parameters[{n}])"
+        for n, (name, value) in enumerate(parameters.items())
+    ]
+    return TEMPLATE.format(
         module=module.__name__,
-        types=types,
-        names="".join(f", {name}" for name in parameters),
-        load=load,
-        scratch=f"size = {size}\n    scratch = np.empty(size)" if has_memory else "",
-        memory=memory if has_memory else "",
+        frame=FRAME,
+        unpack="\n    ".join(unpack),
+        size=f"size = int(given_parameters[{MOST - 1}])" if has_memory else "",
+        width=f"{width} + size" if has_memory else width,
+        outputs=len(module.OUTPUTS),
+        load=", ".join(f"{kind}(row[{n}])" for n, kind in enumerate(kinds.values())),
+        memory=MEMORY.format(at=width) if has_memory else "",
         memory_argument="memory, " if has_memory else "",
-        store_out="\n            ".join(
-            f"out[k, column + {j}, i - first] = values[{j}]" for j in range(len(module.OUTPUTS))
-        ),
-        store="\n            ".join(store),
+        arguments="".join(f", {name}" for name in parameters),
+        store_out="\n        ".join(f"out[{j} * depth + i - first] = values[{j}]" for j in range(len(module.OUTPUTS))),
+        store="\n        ".join(f"row[{n}] = state.{name}" for n, name in enumerate(state._fields)) or "pass",
         restore=RESTORE if has_memory else "",
     )
-    if has_memory:
-        text = text.replace("import State, step", "import State, step, memory as _memory")
-        text = text.replace("\n\n\n@njit", "\nmemory_size = njit(_memory)\n\n\n@njit", 1)
-    return text
 
 
 def digest(module: ModuleType, text: str) -> str:
@@ -129,18 +123,23 @@ def is_compiled(module: ModuleType) -> bool:
     return any(FOLDS.glob(f"*/{place(module).stem}.fold-*.nbi"))
 
 
-def load(module: ModuleType) -> Callable[..., None]:
-    """Return the compiled fold of one indicator; the first call on a machine compiles, later ones read the cache."""
+def load(module: ModuleType) -> int:
+    """Return the address of an indicator's fold; the first call on a machine compiles, later ones read the cache."""
     path = place(module)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise ImportError(path)
-    fold = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = fold  # numba finds the module by name when it reads its cache
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = made  # numba finds the module by name when it reads its cache
+    spec.loader.exec_module(made)
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]  # set by numba at import
+        PLAIN[id(made.fold)] = made.fold
+        return id(made.fold)
     elsewhere = numba.config.CACHE_DIR  # type: ignore[attr-defined]  # set by numba at import
     numba.config.CACHE_DIR = str(FOLDS)  # type: ignore[attr-defined]  # read when a function is decorated
     try:
-        spec.loader.exec_module(fold)
+        compiled = numba.cfunc(SIGNATURE, cache=True, error_model="numpy")(made.fold)
     finally:
         numba.config.CACHE_DIR = elsewhere  # type: ignore[attr-defined]  # as it was
-    return typing.cast("Callable[..., None]", fold.fold)
+    KEPT.append(compiled)
+    return int(compiled.address or 0)

@@ -26,7 +26,7 @@ def warmup(length: int, smooth: int, signal: int) -> tuple[int, ...]:
 
 def memory(length: int, smooth: int, signal: int) -> int:  # noqa: ARG001  # called with all parameters
     """Return the floats of its two rings: raw values and %K."""
-    return ring(smooth) + ring(signal)
+    return 2 * ring(max(smooth, signal))
 
 
 class State(NamedTuple):

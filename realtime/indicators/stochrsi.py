@@ -29,7 +29,7 @@ def converged(length: int, window: int, smooth: int, signal: int) -> int:  # noq
 
 def memory(length: int, window: int, smooth: int, signal: int) -> int:  # noqa: ARG001  # called with all parameters
     """Return the floats of its three rings: RSI, raw values and %K."""
-    return ring(window) + ring(smooth) + ring(signal)
+    return 3 * ring(max(window, smooth, signal))
 
 
 class State(NamedTuple):
@@ -53,7 +53,7 @@ def step(
     close, seen = bars.close[i & bars.mask], state.seen
     gain, loss = gain_and_loss(seen, state.gain, state.loss, close - state.close, length)
     highest, lowest, slow, mean = state.highest, state.lowest, state.slow, state.mean
-    then, size = seen - length, ring(window)
+    then, size = seen - length, memory.shape[0] // 3
     if then >= 0:
         strengths, rest = memory[:size], memory[size:]
         strength = share(gain, loss, 50.0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from realtime.kernel import Bars, Floats, kernel
 from realtime.ranges import garman_klass
-from realtime.window import ring, sum_over
+from realtime.window import deviation, ring, sum_over
 
 PARAMETERS = ({"length": 20},)
 OUTPUTS = ("",)
@@ -40,5 +40,5 @@ def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple
     now, seen, mask = i & bars.mask, state.seen, memory.shape[0] - 1
     memory[seen & mask] = garman_klass(bars.open[now], bars.high[now], bars.low[now], bars.close[now])
     total, peak = sum_over(memory, mask, seen, seen, state.total, state.peak, length)
-    value = np.sqrt(total * (1.0 / length)) if seen >= length - 1 else np.nan
+    value = deviation(total, length) if seen >= length - 1 else np.nan
     return State(seen + 1, total, peak), (value,)

@@ -1,4 +1,4 @@
-"""Realised volatility that a trend leaves alone (Rogers-Satchell): √ mean of ln(h/c) ln(h/o) + ln(l/c) ln(l/o).
+"""Realised volatility that a trend leaves alone (Rogers-Satchell): √ mean of ln(h/o) ln(h/c) + ln(l/o) ln(l/c).
 
 Unit: standard deviation of the log return of one bar; times √(bars in a year) it is annual. Not in TA-Lib.
 Source: Chris Rogers and Stephen Satchell, Estimating Variance from High, Low and Closing Prices (1991).
@@ -10,7 +10,7 @@ import numpy as np
 
 from realtime.kernel import Bars, Floats, kernel
 from realtime.ranges import rogers_satchell
-from realtime.window import ring, sum_over
+from realtime.window import deviation, ring, sum_over
 
 PARAMETERS = ({"length": 20},)
 OUTPUTS = ("",)
@@ -40,5 +40,5 @@ def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple
     now, seen, mask = i & bars.mask, state.seen, memory.shape[0] - 1
     memory[seen & mask] = rogers_satchell(bars.open[now], bars.high[now], bars.low[now], bars.close[now])
     total, peak = sum_over(memory, mask, seen, seen, state.total, state.peak, length)
-    value = np.sqrt(total * (1.0 / length)) if seen >= length - 1 else np.nan
+    value = deviation(total, length) if seen >= length - 1 else np.nan
     return State(seen + 1, total, peak), (value,)

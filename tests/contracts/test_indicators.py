@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from realtime.indicators import Indicator, batch, columns, indicators, initial_row
+from realtime.indicators import Indicator, batch, columns, fold_all, indicators, initial_row
 from realtime.kernel import RING, WHOLE
 from realtime.warm import compile_all
 
@@ -32,8 +32,8 @@ class Live:
 
     def fold(self, rows: npt.NDArray[np.int64], t: int, commit: bool) -> npt.NDArray[np.float64]:
         out = np.full((len(rows), len(self.indicator.columns), 1), np.inf)
-        at, parameters = np.full(len(rows), t), self.indicator.parameters.values()
-        self.indicator.fold(self.states, 0, *self.rings, RING - 1, rows, at, at + 1, out, 0, commit, *parameters)
+        at = np.full(len(rows), t)
+        self.indicator.fold(self.states, 0, *self.rings, RING - 1, rows, at, at + 1, out, 0, commit)
         return out[:, :, 0]
 
 
@@ -44,7 +44,7 @@ def fold_part(
     out = np.empty((1, len(indicator.columns), end - begin))
     bounds = (np.zeros(1, np.int64), np.full(1, begin), np.full(1, end))
     rows = [candles[name][None, :] for name in NAMES]
-    indicator.fold(states[None, :], 0, *rows, WHOLE, *bounds, out, 0, True, *indicator.parameters.values())
+    indicator.fold(states[None, :], 0, *rows, WHOLE, *bounds, out, 0, True)
     return out[0]
 
 
@@ -108,6 +108,33 @@ def test_a_series_alone_in_the_middle_of_the_rows_is_folded_like_any_other(
     batch(indicator, candles, state)
     assert same(live.states[1], state)
     assert live.states[[0, 2]].tobytes() == before
+
+
+def test_all_at_once_over_many_series_is_each_alone(make_walk: MakeWalk) -> None:
+    series = [make_walk(90, seed) for seed in range(4)]
+    rings = tuple(np.array([one[name] for one in series]) for name in NAMES)
+    rows, begin = np.array([2, 0, 3]), np.array([0, 5, 30])
+    states = np.tile(initial_row(), (4, 1))
+    fold_all(
+        states,
+        rings,
+        WHOLE,
+        np.arange(4),
+        np.zeros(4, np.int64),
+        np.array([5, 0, 0, 30]),
+        np.empty((4, len(columns()), 30)),
+        True,
+    )
+    before, out = states.copy(), np.full((3, len(columns()), 60), np.nan)
+    fold_all(states, rings, WHOLE, rows, begin, begin + 40, out, False)
+    assert same(states, before)
+    fold_all(states, rings, WHOLE, rows, begin, begin + 40, again := np.full_like(out, np.nan), True)
+    assert same(out, again)
+    alone = np.full_like(out, np.nan)
+    for one in indicators():
+        one.fold(before, one.state_at, *rings, WHOLE, rows, begin, begin + 40, alone, one.column_at, True)
+    assert same(out, alone)
+    assert same(states, before)
 
 
 @EVERY
