@@ -79,6 +79,13 @@ class GuardedHttp(HttpToolsProtocol):
         if not self._refused:
             super().handle_websocket_upgrade()
 
+    def send_400_response(self, msg: str) -> None:
+        """Say that this was no HTTP, as any other problem."""
+        self._stop()
+        self._refused = True
+        self.transport.write(answer(HTTPStatus.BAD_REQUEST, msg))
+        self.transport.close()
+
     def _start(self) -> None:
         self._stop()
         self._timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)

@@ -72,6 +72,7 @@ class Broadcast:
         self.forming: Update | None = None
         self.synced = False
         self._early: list[Update] = []
+        self._begun = False
 
     def receive(self, payload: bytes) -> bool:
         """Take one message of the engine; false when something before it was missed, so that the history is needed."""
@@ -135,7 +136,7 @@ class Broadcast:
         last, floor = max((row.sequence for row in rows), default=0), bottom(rows, whole=whole)
         missed = updates_after(rows, self.sequence)
         known = floor <= self.sequence <= last
-        first = self.sequence == 0 and not self.recent
+        first, self._begun = not self._begun, True
         if first or not known:
             self._restart(rows, floor, last)
         for update in [] if first or not known else missed:

@@ -5,7 +5,7 @@ Messages of one client are answered in order. A subscription's first update come
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
@@ -42,14 +42,18 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
 
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
-Starts = list[Callable[[], None]]
+Starts = list[Callable[[], Awaitable[None]]]
+CROWD = 8  # messages of one client that wait to be answered; beyond that nothing more is read
 
 
 class Session:
     """The conversation with one client, whose frames go to `outbox`."""
 
-    def __init__(self, hub: Hub, store: Store, outbox: Outbox, follower: Follower) -> None:
-        """Start without subscriptions."""
+    def __init__(
+        self, hub: Hub, store: Store, outbox: Outbox, follower: Follower, listen: Callable[[bool], None]
+    ) -> None:
+        """Start without subscriptions; `listen` stops and goes on with reading from this client."""
+        self._listen = listen
         self._hub, self._store, self._outbox, self._follower = hub, store, outbox, follower
         self._followed: dict[str, Broadcast] = {}
         self._inbox: deque[bytes] = deque()
@@ -59,6 +63,8 @@ class Session:
     def receive(self, text: bytes) -> None:
         """Take one message; it is answered after those before it."""
         self._inbox.append(text)
+        if len(self._inbox) == CROWD:
+            self._listen(False)
         if self._worker is None or self._worker.done():
             self._worker = asyncio.get_running_loop().create_task(self._work())
 
@@ -75,6 +81,8 @@ class Session:
     async def _work(self) -> None:
         while self._inbox:
             await self._answer(self._inbox.popleft())
+            if len(self._inbox) < CROWD:
+                self._listen(True)
 
     async def _answer(self, text: bytes) -> None:
         batch = rpc.read(text)
@@ -83,8 +91,9 @@ class Session:
         if responses:
             body = responses[0] if batch.single else b"[" + b",".join(responses) + b"]"
             self._outbox.send(text_frame(body))
+        await self._outbox.drained()
         for start in starts:
-            start()
+            await start()
             await self._outbox.drained()
 
     async def _respond(self, part: rpc.Call | rpc.RpcError, starts: Starts) -> bytes | None:
@@ -124,21 +133,27 @@ class Session:
         for spelling, channel in channels.items():
             if not await self._store.knows(channel.series):
                 raise rpc.RpcError(rpc.UNKNOWN_CHANNEL, f"{spelling}: nothing is published for {channel.series}")
+        await asyncio.gather(*(self._hub.ready(channel) for channel in channels.values()))
         told = []
         for spelling, channel in channels.items():
             last = asked.resume_from.get(spelling) if isinstance(asked.resume_from, dict) else asked.resume_from
             past = None if last is None else await self._hub.past(channel, last)
             broadcast = await self._hub.ready(channel)
             recovered = None if last is None else broadcast.since(spelling, last, past) is not None
-            starts.append(self._start(spelling, broadcast, last, past))
+            starts.append(self._start(spelling, channel, last, past))
             told.append({"channel": spelling, "sequence": broadcast.sequence}
                         | ({} if recovered is None else {"recovered": recovered}))  # fmt: skip
         simulated = (await self._store.engine()).simulated
         return {"subscribed": told, "simulated": simulated}
 
-    def _start(self, spelling: str, broadcast: Broadcast, last: int | None, past: Past | None) -> Callable[[], None]:
-        def start() -> None:
-            if self._closed:
+    def _start(
+        self, spelling: str, channel: Channel, last: int | None, past: Past | None
+    ) -> Callable[[], Awaitable[None]]:
+        async def start() -> None:
+            try:
+                broadcast = await self._hub.ready(channel)  # a slow client may come to this long after it was granted
+            except UnavailableError as problem:
+                self._outbox.send(text_frame(rpc.error(rpc.RpcError(rpc.UNAVAILABLE, f"{problem}; subscribe again"))))
                 return
             missed = None if last is None else broadcast.since(spelling, last, past)
             if missed is None:

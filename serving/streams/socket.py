@@ -19,6 +19,7 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from serving.limits import block
 from serving.streams import rpc
 from serving.streams.closing import Close
 from serving.streams.frames import PING, text_frame
@@ -57,6 +58,7 @@ class MarketSocket(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._binary = False
         self._closing = False
+        self._listening = True
         self._loop = asyncio.get_running_loop()
         self._second, self._messages, self._frames = 0.0, 0, 0
         self._heard_at = self._pinged_at = self._loop.time()
@@ -68,7 +70,7 @@ class MarketSocket(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._outbox = Outbox(self._transport)
         peer = transport.get_extra_info("peername")
-        self._address = str(peer[0]) if peer else "local"
+        self._address = block(str(peer[0]) if peer else "")
         raw = transport.get_extra_info("socket")
         if raw is not None and peer:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
@@ -137,7 +139,7 @@ class MarketSocket(asyncio.Protocol):
             return
         if self._outbox.stalled(now):
             self.end(Close.SLOW, "nothing was taken for 5 seconds")
-        elif self._heard_at < self._pinged_at < now - PONG_SECONDS:
+        elif self._listening and self._heard_at < self._pinged_at < now - PONG_SECONDS:
             self.end(Close.NO_PONG, "a ping was not answered within 8 seconds")
         elif now - self._pinged_at >= PING_SECONDS:
             self._pinged_at = now
@@ -148,6 +150,7 @@ class MarketSocket(asyncio.Protocol):
         if self._closing:
             return
         self._closing = True
+        self._listen(True)
         CLOSED.labels(code.name.lower()).inc()
         if self._session:
             self._session.close()
@@ -168,6 +171,11 @@ class MarketSocket(asyncio.Protocol):
 
     # Incoming.
 
+    def _listen(self, go_on: bool) -> None:
+        if go_on != self._listening and not self._transport.is_closing():
+            self._listening = go_on
+            (self._transport.resume_reading if go_on else self._transport.pause_reading)()
+
     def _shake_hands(self, request: Request) -> None:
         secure = self._transport.get_extra_info("sslcontext") is not None
         response = self._wire.accept(request)
@@ -179,7 +187,7 @@ class MarketSocket(asyncio.Protocol):
             self._transport.close()
             return
         self._wire.send_response(response)
-        self._session = Session(self._state["hub"], self._state["store"], self._outbox, self)
+        self._session = Session(self._state["hub"], self._state["store"], self._outbox, self, self._listen)
 
     def _take(self, frame: Frame) -> None:
         self._heard_at = now = self._loop.time()

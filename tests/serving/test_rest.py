@@ -1,3 +1,5 @@
+import socket
+
 import httpx
 import pytest
 
@@ -183,3 +185,10 @@ def test_a_body_beyond_a_mebibyte_is_refused(server: Server) -> None:
 def test_a_head_beyond_16_kib_is_refused(server: Server) -> None:
     answer = get(server, "/health", **{"x-large": "x" * 20_000})
     assert (answer.status_code, answer.json()["title"]) == (431, "Request Header Fields Too Large")
+
+
+def test_what_is_not_http_is_a_problem_too(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), 5) as connection:
+        connection.sendall(b"NONSENSE\r\n\r\n")
+        answer = connection.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\n")

@@ -1,0 +1,142 @@
+"""Fan-out: one published update to many WebSocket clients, ours next to plain Starlette in the same run.
+
+Publisher, server and clients are three processes. Every client follows one channel; latency is from the moment an
+update is handed to Redis to the moment its frame is read by a client. `python -m bench.fanout_clients` is the client.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import redis.asyncio as aioredis
+
+import bench
+from bench.lone_server import Engine, eventually, free_port, series, serving, valkey_server
+from realtime.outputs import Head, Kind, candles_channel
+
+CLIENTS, CHANNELS, DELIVERIES = 2_000, 100, 20_000
+WARM_SECONDS, SECONDS, ROUNDS = 3.0, 8.0, 3
+BODY = b'{"opened_at":1,"open":"27451.5","close":"27451.5","at":%d,"filler":"' + b"x" * 350 + b'"}'
+BAR_MS = 15.0
+
+
+def symbol(number: int) -> str:
+    return f"C{number}USDT"
+
+
+async def publish(url: str, rate: float, seconds: float) -> int:
+    """Publish to all channels in turn, evenly; return how many updates."""
+    client = aioredis.Redis.from_url(url)
+    channels = [candles_channel(series(symbol(n))) for n in range(CHANNELS)]
+    begun, count = time.monotonic(), 0
+    while (elapsed := time.monotonic() - begun) < seconds:
+        due = int(elapsed * rate) - count
+        if due > 0:
+            pipe = client.pipeline(transaction=False)
+            for number in range(count, count + due):
+                now = time.time_ns() // 1_000
+                pipe.publish(channels[number % CHANNELS], Head(Kind.FORMING, 0, number + 1, now).pack() + BODY % now)
+            await pipe.execute()
+            count += due
+        await asyncio.sleep(0.001)
+    await client.aclose()
+    return count
+
+
+@contextlib.contextmanager
+def plain(url: str, directory: Path) -> Iterator[tuple[int, int]]:
+    """Run the peer: uvicorn and Starlette, one queue and one `send_text` per client."""
+    port = free_port()
+    environment = os.environ | {"FANOUT_REDIS": url, "FANOUT_PORT": str(port)}
+    with (directory / "plain.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench.fanout_plain"], env=environment, stdout=log, stderr=log
+        )
+    try:
+        eventually(lambda: _answers(port), 60)
+        yield port, process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
+    return False
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def measure(port: int, pid: int, url: str, directory: Path) -> dict[str, float]:
+    """Connect all clients, publish, and return what they saw: deliveries, p50, p99 in ms; the server's CPU time."""
+    server = psutil.Process(pid)
+    ready, result = directory / "ready", directory / "result"
+    ready.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "bench.fanout_clients", str(port), str(CLIENTS), str(CHANNELS), str(WARM_SECONDS),
+               str(ready), str(result)]  # fmt: skip
+    clients = subprocess.Popen(command)
+    try:
+        eventually(lambda: ready.exists() or clients.poll() is not None, 90)
+        rate = DELIVERIES / (CLIENTS / CHANNELS)
+        before = cpu_seconds(server)
+        sent = asyncio.run(publish(url, rate, WARM_SECONDS + SECONDS))
+        used = cpu_seconds(server) - before
+        clients.terminate()
+        clients.wait(30)
+    finally:
+        clients.kill()
+        clients.wait()
+    seen: dict[str, float] = json.loads(result.read_text())
+    seen["cpu"] = used / seen["all"] * 1e6
+    seen["lost"] = sent * CLIENTS // CHANNELS - seen["all"]
+    return seen
+
+
+def run() -> list[bench.Row]:
+    """Measure both in turn, ROUNDS times; report medians."""
+    ours, theirs = [], []
+    with tempfile.TemporaryDirectory() as name, valkey_server(Path(name)) as url:
+        directory = Path(name)
+        engine = Engine(url)
+        engine.start()
+        engine.redis.sadd("series", *(str(series(symbol(n))) for n in range(CHANNELS)))
+        for _ in range(ROUNDS):
+            with serving(url, directory) as server:
+                ours.append(measure(server.port, server.process.pid, url, directory))
+            with plain(url, directory) as peer:
+                theirs.append(measure(*peer, url, directory))
+    mine, peers = ({name: statistics.median(one[name] for one in many) for name in many[0]} for many in (ours, theirs))
+    note = (
+        f"p50 {mine['p50']:.2f} ms, {sum(one['lost'] for one in ours):.0f} of {sum(one['all'] for one in ours):.0f} not "
+        f"delivered; Starlette p50 {peers['p50']:.2f} ms, {sum(one['lost'] for one in theirs):.0f} not delivered"
+    )
+    return [
+        {
+            "what": f"fan-out: {CLIENTS:,} clients, {CHANNELS} channels, {DELIVERIES:,} deliveries/s, p99",
+            "value": mine["p99"], "unit": "ms", "bar": f"≤ {BAR_MS:g} ms", "peers": {"Starlette send": peers["p99"]},
+            "ratio": peers["p99"] / mine["p99"], "met": mine["p99"] <= BAR_MS, "note": note,
+        },
+        {
+            "what": "fan-out: CPU time of the server per delivery", "value": mine["cpu"], "unit": "µs",
+            "peers": {"Starlette send": peers["cpu"]}, "ratio": peers["cpu"] / mine["cpu"],
+        },
+    ]  # fmt: skip
+
+
+if __name__ == "__main__":
+    for row in run():
+        print(json.dumps(row, indent=1))
