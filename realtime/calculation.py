@@ -6,9 +6,12 @@ from infra.clock import MINUTE
 from realtime.board import Board
 from realtime.candles import DEPTH, Ints
 from realtime.grid import LAG
-from realtime.indicators import indicators
+from realtime.indicators import fold_all
 from realtime.kernel import RING, Floats
 from realtime.merge import LENGTHS, LEVELS
+
+KEPT_BYTES = 64 << 20
+"""A larger buffer of outputs is not kept for the next revision."""
 
 
 class Calculation:
@@ -18,19 +21,21 @@ class Calculation:
         """Work on a board; bars stay revisable for `window` microseconds."""
         self.board = board
         self.window = window
-        self.found = indicators()
         self._out: Floats = np.empty((64, board.width, 1))
 
     def _fold(self, states: Floats, rows: Ints, begin: Ints, end: Ints, commit: bool) -> Floats:
         depth = int((end - begin).max(initial=1))
-        if self._out.shape[0] < len(rows) or self._out.shape[2] < depth:
-            self._out = np.empty((max(len(rows), self._out.shape[0]), self.board.width, depth))
-        grid, out = self.board.grid, self._out
-        rows, begin, end = (np.ascontiguousarray(a) for a in (rows, begin, end))
+        out = self._out if depth == 1 else self._deep
+        if out.shape[0] < len(rows) or out.shape[2] < depth:
+            out = np.empty((max(len(rows), out.shape[0]), self.board.width, depth))
+            if depth == 1:
+                self._out = out
+            elif out.nbytes < KEPT_BYTES:
+                self._deep = out
+        grid = self.board.grid
         bars = (grid.opened_at, grid.open, grid.high, grid.low, grid.close, grid.volume)
-        for one in self.found:
-            arguments = one.parameters.values()
-            one.fold(states, one.state_at, *bars, RING - 1, rows, begin, end, out, one.column_at, commit, *arguments)
+        rows, begin, end = (np.ascontiguousarray(a) for a in (rows, begin, end))
+        fold_all(states, bars, RING - 1, rows, begin, end, out, commit)
         return out
 
     def close(self, rows: Ints, bars: Ints, watermark: int) -> None:
