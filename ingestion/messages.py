@@ -50,6 +50,14 @@ class History(msgspec.Struct, frozen=True, array_like=True, tag="history"):
     candles: dict[str, bytes]
 
 
+class Coverage(msgspec.Struct, frozen=True, array_like=True, tag="coverage"):
+    """From `since` on every trade of a symbol is known: the minute in which we came has been fetched whole."""
+
+    exchange: str
+    symbol: str
+    since: int
+
+
 class Funding(msgspec.Struct, frozen=True, array_like=True, tag="funding"):
     """A funding rate of a perpetual, as a decimal string."""
 
@@ -68,7 +76,7 @@ class Audit(msgspec.Struct, frozen=True, array_like=True, tag="audit"):
     candle: bytes
 
 
-MarketMessage = Trades | Gap | History | Funding | Audit
+MarketMessage = Trades | Gap | History | Coverage | Funding | Audit
 
 
 class DeadLetter(msgspec.Struct, frozen=True, array_like=True):

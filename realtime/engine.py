@@ -12,7 +12,7 @@ import numpy as np
 from infra.clock import MINUTE, SECOND
 from infra.errors import SettingsError
 from ingestion.market import CANDLE, COMPOSITE, Series
-from ingestion.messages import Audit, Gap, History, MarketMessage, Trades
+from ingestion.messages import Audit, Coverage, Gap, History, MarketMessage, Trades
 from realtime.audits import compare
 from realtime.board import Board, Line
 from realtime.calculation import Calculation
@@ -56,6 +56,9 @@ class Engine:
             self._history(partition, message, out)
         elif isinstance(message, Gap):
             mark(self.board, self.line(partition, message.exchange, message.symbol), message)
+        elif isinstance(message, Coverage):
+            line = self.line(partition, message.exchange, message.symbol)
+            self.board.grid.seen[line] = min(int(self.board.grid.seen[line]), message.since)
         elif isinstance(message, Audit):
             self._audit(partition, message, out)
         return out

@@ -70,6 +70,7 @@ class Forming:
             grid.newest[line] = max(grid.newest[line], grid.newest[board.members(line)].max())
         formed, pending = np.zeros(len(live) * LEVELS, CELL), np.zeros(len(live) * LEVELS, np.int64)
         form(grid, live, board.spare, formed, pending)
+        formed["known_at"] = formed["last_at"]  # what is shown was knowable with its newest trade
         series = (live[:, None] * LEVELS + np.arange(LEVELS)).ravel()
         some = pending > 0
         series, pending = series[some], pending[some]

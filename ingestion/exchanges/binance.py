@@ -98,6 +98,7 @@ _EVENT = msgspec.json.Decoder(_Trade | _AggTrade | _Kline | _MarkPrice)
 _OTHER = msgspec.json.Decoder(_Other)
 _ANY = msgspec.json.Decoder()
 
+_MOST_PAGES = 30
 _STREAMS = {Channel.TRADES: "trade", Channel.KLINES: "kline_1m", Channel.FUNDING: "markPrice@1s"}
 _FUTURES_STREAMS = _STREAMS | {Channel.TRADES: "aggTrade"}
 
@@ -178,20 +179,23 @@ class Binance(Exchange):
         return parse_instruments(spot, perpetual=False) + parse_instruments(futures, perpetual=True)
 
     async def trades(self, rest: Rest, instrument: Instrument, *, after_id: int, since: int) -> Rows:
-        """Page through trades by id (spot historicalTrades) or aggregated trades (futures)."""
-        perpetual = instrument.symbol.perpetual
+        """Return trades after an id (spot: historicalTrades), or page through aggTrades since a time."""
         query: dict[str, Any] = {"symbol": instrument.exchange_symbol, "limit": 1000}
-        if after_id:
+        if after_id and not instrument.symbol.perpetual:
             query["fromId"] = after_id + 1
-        if perpetual:
-            if not after_id:
-                query |= {"startTime": since // 1000}
-            body = await rest.get(self._url(instrument, "/aggTrades"), query, weight=20)
-            return parse_aggregated(body, instrument.exchange_symbol)
-        path = "/historicalTrades" if after_id else "/trades"
-        body = await rest.get(self._url(instrument, path), query, weight=25)
-        rows = parse_trades(body, instrument.exchange_symbol)
-        return rows if after_id else rows[rows["traded_at"] >= since]
+            body = await rest.get(self._url(instrument, "/historicalTrades"), query, weight=25)
+            return parse_trades(body, instrument.exchange_symbol)
+        query["startTime"] = since // 1000
+        pages: list[Rows] = []
+        for _ in range(_MOST_PAGES):
+            body = await rest.get(self._url(instrument, "/aggTrades"), query, weight=4)
+            pages.append(parse_aggregated(body, instrument.exchange_symbol))
+            aggregates = msgspec.json.decode(body)
+            if len(aggregates) < 1000:
+                break
+            query = {"symbol": instrument.exchange_symbol, "limit": 1000, "fromId": aggregates[-1]["a"] + 1}
+        rows = in_order(np.concatenate(pages))
+        return rows[rows["id_low"] > after_id]
 
     async def candles(
         self, rest: Rest, instrument: Instrument, timeframe: Timeframe, *, since: int, until: int

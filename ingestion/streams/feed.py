@@ -14,6 +14,7 @@ from ingestion.messages import (
     DEAD_LETTER_TOPIC,
     TRADES_TOPIC,
     Audit,
+    Coverage,
     DeadLetter,
     Funding,
     Gap,
@@ -144,6 +145,10 @@ class Feed:
         metrics.GAPS.labels(self.exchange.name, status).inc()
         told = Gap(self.exchange.name, flow.name, status, hole.from_at, hole.to_at, hole.first_id, hole.last_id, reason)
         self._put(flow.instrument, told)
+
+    def covered(self, flow: Flow, since: int) -> None:
+        """Record that all trades of a symbol since a time are known."""
+        self._put(flow.instrument, Coverage(self.exchange.name, flow.name, since))
 
     def reject(self, payload: bytes, received_at: int, reason: str) -> None:
         """Keep what can not be used, with the reason."""

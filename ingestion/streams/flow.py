@@ -22,6 +22,7 @@ class Flow:
     ids: DenseIds | LooseIds
     held: list[Rows] | None = field(default_factory=list)  # None once the symbol may flow
     last_at: dict[Channel, int] = field(default_factory=dict)  # receipt of the last message of each channel
+    history_until: int = 0  # end of the candles fetched for it; trades are wanted from here on
     pause: float = 1.0  # usual seconds between messages of trades
     probed: int = 0  # steps taken against a stall: probe, resubscribe, reconnect
 

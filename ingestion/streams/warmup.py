@@ -9,7 +9,7 @@ import structlog
 from infra import clock
 from infra.errors import InputError, UnavailableError
 from ingestion.exchanges.exchange import Rest
-from ingestion.market import CANDLE, Timeframe
+from ingestion.market import CANDLE, TRADE, Timeframe
 from ingestion.messages import History, Rows
 from ingestion.streams.feed import Feed, concatenated
 from ingestion.streams.flow import Flow
@@ -47,6 +47,8 @@ async def _fetch(member: Member, timeframe: Timeframe, into: dict[Timeframe, dic
         return
     if len(rows):
         into[timeframe][feed.exchange.name] = rows
+        if timeframe is Timeframe.M1:
+            flow.history_until = int(rows["opened_at"][-1]) + timeframe.microseconds
 
 
 def _publish(symbol: str, candles: dict[Timeframe, dict[str, Rows]], publish: Callable[[History], None]) -> None:
@@ -59,16 +61,18 @@ def _publish(symbol: str, candles: dict[Timeframe, dict[str, Rows]], publish: Ca
 
 
 async def _release(member: Member) -> None:
-    """Fetch the trades of the minute that has begun, unless the log knows newer ones; then let all flow."""
+    """Fetch the trades since the history's end, unless the log knows newer ones; then let all flow."""
     feed, healer, _, flow = member
-    before = np.empty(0, flow.held[0].dtype) if flow.held else None
+    before, since = np.empty(0, TRADE), flow.history_until or Timeframe.M1.opened_at(clock.now())
     if flow.ids.last_at == 0:
         try:
-            minute = Timeframe.M1.opened_at(clock.now())
-            before = await asyncio.wait_for(healer.since(flow, minute), PATIENCE_SECONDS)
+            before = await asyncio.wait_for(healer.since(flow, since - clock.MINUTE), PATIENCE_SECONDS)
         except TimeoutError:
             structlog.get_logger().warning("the begun minute could not be fetched", symbol=flow.name)
-    feed.release(flow, before if before is not None else np.empty(0, "V64"))
+    wanted = before[before["traded_at"] >= since]
+    feed.release(flow, wanted)
+    if len(wanted) < len(before):  # what was fetched reaches back behind `since`
+        feed.covered(flow, since)
 
 
 def summed(rows: Rows, timeframe: Timeframe) -> Rows:

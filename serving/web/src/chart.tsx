@@ -31,7 +31,7 @@ type Drawing = {
   volumes: ISeriesApi<"Histogram">;
   lines: Map<string, ISeriesApi<"Line"> | ISeriesApi<"Histogram">>;
   markers: ISeriesMarkersPluginApi<Time>;
-  drawn: { candle: number; indicators: number };
+  drawn: { first: number; candle: number; indicatorsFirst: number; indicators: number };
 };
 
 type Props = { candles: Candle[]; indicators: Indicators[]; signals: Signal[]; panes: string[]; name: string };
@@ -88,7 +88,7 @@ function draw(host: HTMLDivElement, panes: string[], example: string): Drawing {
     for (const line of wanted) lines.set(line.column, addLine(chart, line, own ? pane : 0));
   }
   chart.panes().forEach((one, n) => one.setStretchFactor(n === 0 ? 4 : 1));
-  return { chart, candles, volumes, lines, markers: createSeriesMarkers(candles, []), drawn: { candle: 0, indicators: 0 } };
+  return { chart, candles, volumes, lines, markers: createSeriesMarkers(candles, []), drawn: { first: 0, candle: 0, indicatorsFirst: 0, indicators: 0 } };
 }
 
 function addLine(chart: IChartApi, line: Line, pane: number) {
@@ -101,7 +101,7 @@ function addLine(chart: IChartApi, line: Line, pane: number) {
 function drawCandles(drawing: Drawing | null, candles: Candle[]) {
   if (!drawing || candles.length === 0) return;
   const last = candles[candles.length - 1]!;
-  if (drawing.drawn.candle === 0 || candles.some((c) => c.revision > 0)) {
+  if (drawing.drawn.first !== candles[0]!.opened_at || candles.some((c) => c.revision > 0)) {
     drawing.candles.setData(candles.map(bar));
     drawing.volumes.setData(candles.map(volume));
   } else {
@@ -110,19 +110,22 @@ function drawCandles(drawing: Drawing | null, candles: Candle[]) {
       drawing.volumes.update(volume(candle));
     }
   }
+  drawing.drawn.first = candles[0]!.opened_at;
   drawing.drawn.candle = last.opened_at;
 }
 
 function drawIndicators(drawing: Drawing | null, rows: Indicators[]) {
   if (!drawing || rows.length === 0) return;
-  const fresh = drawing.drawn.indicators ? rows.filter((r) => r.opened_at >= drawing.drawn.indicators) : rows;
+  const follows = drawing.drawn.indicatorsFirst === rows[0]!.opened_at;
+  const fresh = follows ? rows.filter((r) => r.opened_at >= drawing.drawn.indicators) : rows;
   for (const [column, series] of drawing.lines) {
     const points = fresh.map((row) => {
       const value = row.values[column];
       return value === null || value === undefined ? { time: at(row.opened_at) } : { time: at(row.opened_at), value };
     });
-    if (drawing.drawn.indicators) for (const point of points) series.update(point);
+    if (follows) for (const point of points) series.update(point);
     else series.setData(points);
   }
+  drawing.drawn.indicatorsFirst = rows[0]!.opened_at;
   drawing.drawn.indicators = rows[rows.length - 1]!.opened_at;
 }
