@@ -121,8 +121,8 @@ def run() -> list[bench.Row]:
                 theirs.append(measure(*peer, url, directory))
     mine, peers = ({name: statistics.median(one[name] for one in many) for name in many[0]} for many in (ours, theirs))
     note = (
-        f"p50 {mine['p50']:.2f} ms, {sum(one['lost'] for one in ours):.0f} of {sum(one['all'] for one in ours):.0f} not "
-        f"delivered; Starlette p50 {peers['p50']:.2f} ms, {sum(one['lost'] for one in theirs):.0f} not delivered"
+        f"p50 {mine['p50']:.2f} ms, {sum(one['lost'] for one in ours):.0f} of {sum(one['all'] for one in ours):.0f} "
+        f"not delivered; Starlette p50 {peers['p50']:.2f} ms, {sum(one['lost'] for one in theirs):.0f} not delivered"
     )
     return [
         {

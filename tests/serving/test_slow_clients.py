@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +26,16 @@ def subscribed(server: Server, channel: str, receive_buffer: int | None = None) 
     assert "result" in json.loads(connection.read()[1])
     assert json.loads(connection.read()[1])["params"]["kind"] == "snapshot"
     return connection
+
+
+@pytest.fixture(scope="module", autouse=True)
+def dribbling(server: Server) -> Iterator[list[socket.socket]]:
+    """Clients that never finish the head of their request, from the beginning of this file."""
+    with contextlib.ExitStack() as stack:
+        found = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 60)) for _ in range(50)]
+        for connection in found:
+            connection.sendall(b"GET /health HTTP/1.1\r\nX-Slow: ")
+        yield found
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -156,6 +167,30 @@ def test_sequences_of_a_slow_reader_have_no_hole(engine: Engine, server: Server)
         read_one(slow, updates)
     assert [u["sequence"] for u in updates] == list(range(2, 402))
     slow.close()
+
+
+def test_connections_that_come_and_go_leave_nothing_behind(server: Server) -> None:
+    def churn(count: int) -> None:
+        for number in range(count):
+            connection = RawSocket(server.port)
+            connection.send(frame(b'{"jsonrpc":"2.0","method":"subscribe","params":["ohlcv.ADAUSDT.1m"],"id":1}'))
+            if number % 2:  # a reset instead of a farewell
+                connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+
+    churn(200)
+    eventually(lambda: server.metric("serving_ws_connections") == 1)
+    descriptors, memory = server.descriptors(), server.memory()
+    churn(1_000)
+    eventually(lambda: server.metric("serving_ws_connections") == 1)
+    assert server.descriptors() <= descriptors + 2
+    assert server.memory() - memory < 5 * 1024**2
+
+
+def test_who_dribbles_a_request_is_hung_up_on(dribbling: list[socket.socket]) -> None:
+    for connection in dribbling:
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(100) == b""
 
 
 def test_who_does_not_answer_a_ping_is_closed(silent: tuple[RawSocket, float]) -> None:
