@@ -22,6 +22,7 @@ class Calculation:
         self.board = board
         self.window = window
         self._out: Floats = np.empty((64, board.width, 1))
+        self._deep: Floats = np.empty((8, board.width, 32))
 
     def _fold(self, states: Floats, rows: Ints, begin: Ints, end: Ints, commit: bool) -> Floats:
         depth = int((end - begin).max(initial=1))

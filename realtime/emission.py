@@ -82,7 +82,12 @@ Output = Emission | Backfill | Refused | Audited
 
 def candle_rows(cells: Rows) -> Rows:
     """Return the CANDLE rows in some cells, contiguous."""
-    words = np.ascontiguousarray(cells).view(np.uint8).reshape(len(cells), cells.dtype.itemsize)[:, : CANDLE.itemsize].copy()
+    words = (
+        np.ascontiguousarray(cells)
+        .view(np.uint8)
+        .reshape(len(cells), cells.dtype.itemsize)[:, : CANDLE.itemsize]
+        .copy()
+    )
     words[:, -1] = 0  # padding, which NumPy leaves undefined when it copies
     rows: Rows = words.view(CANDLE)[:, 0]
     return rows

@@ -324,7 +324,7 @@ class Engine:
         """Return what the fold depends on besides the board's arrays."""
         return {
             "lines": [tuple(line) for line in self.board.lines],
-            "watermarks": [(p, e, group.watermark) for (p, e), group in self.groups.items()],
+            "watermarks": sorted((p, e, group.watermark) for (p, e), group in self.groups.items()),
             "audits": [(line, at, row) for (line, at), row in self.audits.items()],
             "audited": [(line, *counts) for line, counts in self.audited.items()],
             "counts": (self.trades, self.refused),
