@@ -17,7 +17,8 @@ from infra.errors import FencedError, InputError, SettingsError, UnavailableErro
 from infra.eventlog import EventLog, Position, open_log
 from infra.metrics import serve_metrics
 from infra.settings import Settings, settings
-from ingestion.exchanges import open_exchange
+from ingestion.exchanges import exchanges, open_exchange
+from ingestion.exchanges.ccxt_bridge import CcxtBridge
 from ingestion.exchanges.exchange import Channel, Exchange, Subscription, symbol_wanted
 from ingestion.market import Instrument, Symbol
 from ingestion.memory import Memory
@@ -33,6 +34,7 @@ from ingestion.streams.keeping import Keeper
 from ingestion.streams.limiter import Bucket
 from ingestion.streams.rest import RestClient
 from ingestion.streams.warmup import Member, warm_up
+from ingestion.streams.watching import Watcher
 from ingestion.tape import Tape
 
 CLOCK_SECONDS = 0.25
@@ -48,7 +50,7 @@ class Ingestion:
         directory = given.data_directory / "ingestion"
         self.tape = Tape(directory / "tape", keep_hours=given.tape_hours)
         self.publisher = Publisher(event_log, Spill(directory / "spill.bin"))
-        self.keepers: list[Keeper] = []
+        self.keepers: list[Keeper | Watcher] = []
         self.connecting = set(given.exchanges)
         self.wanted = [Symbol.parse(one) for one in given.symbols if one != "*"]
         self._by_symbol: dict[str, list[Member]] = defaultdict(list)
@@ -94,15 +96,31 @@ class Ingestion:
         flows = [self._flow(feed, one, memory) for one in await self._instruments(exchange, rest)]
         for flow in flows:
             self._by_symbol[flow.name].append((feed, healer, rest, flow))
+        if exchange.name not in exchanges():
+            self._watch(feed, healer, flows, tasks)
+            return feed, rest
         limits = exchange.limits
         connects = Bucket(limits.connections_per_window / limits.window_seconds, limits.connections_per_window - 1)
         for url, subscriptions in plan.connections(exchange, _subscriptions(flows)):
             keeper = Keeper(feed, healer, url, subscriptions, connects)
             self.keepers.append(keeper)
             tasks.create_task(keeper.run())
-        self.connecting.discard(name)
-        structlog.get_logger().info("following", exchange=name, symbols=len(flows))
+        self._opened(name, len(flows))
         return feed, rest
+
+    def _opened(self, name: str, symbols: int) -> None:
+        self.connecting.discard(name)
+        structlog.get_logger().info("following", exchange=name, symbols=symbols)
+
+    def _watch(self, feed: Feed, healer: Healer, flows: list[Flow], tasks: asyncio.TaskGroup) -> None:
+        """Follow an exchange through ccxt, one watcher a symbol."""
+        if not isinstance(feed.exchange, CcxtBridge):
+            raise TypeError(type(feed.exchange))
+        for number, flow in enumerate(flows, 1_000_000):
+            watcher = Watcher(feed, healer, flow, feed.exchange, number)
+            self.keepers.append(watcher)
+            tasks.create_task(watcher.run())
+        self._opened(feed.exchange.name, len(flows))
 
     async def _instruments(self, exchange: Exchange, rest: RestClient) -> list[Instrument]:
         """Ask until the exchange answers; symbols it does not list are named and left out."""

@@ -258,14 +258,13 @@ def _result(body: bytes) -> Any:
 def parse_instruments(body: bytes) -> list[Instrument]:
     """Read instruments-info of one category; keep what is quoted in USDT and, of `linear`, perpetual."""
     result = _result(body)
-    perpetual = result["category"] == "linear"
     return [
         Instrument(
-            "bybit", Symbol(one["baseCoin"], "USDT", perpetual), one["symbol"], one["priceFilter"]["tickSize"],
+            "bybit", Symbol(one["baseCoin"], "USDT", "contractType" in one), one["symbol"], one["priceFilter"]["tickSize"],
             one["lotSizeFilter"].get("qtyStep") or one["lotSizeFilter"]["basePrecision"], one["status"] == "Trading",
         )
         for one in result["list"]
-        if one["quoteCoin"] == "USDT" and (not perpetual or one.get("contractType") == "LinearPerpetual")
+        if one["quoteCoin"] == "USDT" and one.get("contractType", "LinearPerpetual") == "LinearPerpetual"
     ]  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""Subcommands of `cap` that work on files."""

@@ -1,0 +1,44 @@
+"""Keeps the trades of one symbol flowing through ccxt, which keeps the connection itself."""
+
+import asyncio
+
+import structlog
+
+from infra import clock
+from infra.errors import UnavailableError
+from ingestion import metrics
+from ingestion.exchanges.ccxt_bridge import CcxtBridge
+from ingestion.streams.backoff import Backoff
+from ingestion.streams.connection import Connection
+from ingestion.streams.feed import Feed
+from ingestion.streams.flow import Flow
+from ingestion.streams.healing import Healer
+
+
+class Watcher:
+    """One symbol; `up` once data has come."""
+
+    def __init__(self, feed: Feed, healer: Healer, flow: Flow, exchange: CcxtBridge, number: int) -> None:
+        """Watch a symbol; `number` names it on the tape."""
+        self._feed, self._healer, self._flow, self._exchange = feed, healer, flow, exchange
+        self._source = Connection(number, lambda *_: None)
+        self._backoff = Backoff()
+        self.up = False
+
+    async def run(self) -> None:
+        """Watch again and again until cancelled."""
+        perpetual = self._flow.instrument.symbol.perpetual
+        while True:
+            before = self._flow.ids.last_at
+            try:
+                async for frame in self._exchange.watch(self._flow.instrument):
+                    if not self.up:
+                        self.up = True
+                        self._healer.reconnected(self._flow, before)
+                    self._feed.receive(self._source, [frame], [clock.now()], perpetual=perpetual)
+                    self._backoff.flowed()
+            except UnavailableError as error:
+                structlog.get_logger().warning("no connection", exchange=self._exchange.name, reason=str(error)[:200])
+            self.up = False
+            metrics.RECONNECTS.labels(self._exchange.name).inc()
+            await asyncio.sleep(self._backoff.delay())
