@@ -59,6 +59,9 @@ class Engine:
         elif isinstance(message, Coverage):
             line = self.line(partition, message.exchange, message.symbol)
             self.board.grid.seen[line] = min(int(self.board.grid.seen[line]), message.since)
+        elif isinstance(message, Coverage):
+            line = self.line(partition, message.exchange, message.symbol)
+            self.board.grid.seen[line] = min(int(self.board.grid.seen[line]), message.since)
         elif isinstance(message, Audit):
             self._audit(partition, message, out)
         return out
