@@ -29,7 +29,7 @@ class Publisher:
         self._queue: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
         self.reachable = False
         self.failure: PlatformError | None = None
-        self._drained = threading.Event()
+        self._closing = False
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self._thread.start()
 
@@ -41,12 +41,15 @@ class Publisher:
         """Append or spill what is queued, within so long; tell whether it was done."""
         self._queue.put(None)
         self._thread.join(seconds)
-        return not self._thread.is_alive()
+        if self._thread.is_alive():
+            return False
+        self._spill.close()
+        return True
 
     def _run(self) -> None:
         try:
             self._unspill(at_start=True)
-            while (batch := self._next()) is not None:
+            while not self._closing and (batch := self._next()) is not None:
                 self._append(batch)
         except PlatformError as error:
             self.failure = error
@@ -93,6 +96,9 @@ class Publisher:
                     self._log.append(fresh)
             except UnavailableError:
                 self._reach(reachable=False)
+                if self._closing:
+                    structlog.get_logger().warning("stopped while the event log is away; messages wait on disk")
+                    return
                 time.sleep(RETRY_SECONDS)
             else:
                 self._reach(reachable=True)
@@ -120,8 +126,8 @@ class Publisher:
             except queue.Empty:
                 break
             if one is None:
-                self._spill.put(waiting)
-                raise UnavailableError("stopped while the event log is away; messages wait on disk")
+                self._closing = True
+                break
             waiting.append(one)
         if waiting:
             self._spill.put(waiting)

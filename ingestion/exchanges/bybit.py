@@ -260,7 +260,8 @@ def parse_instruments(body: bytes) -> list[Instrument]:
     result = _result(body)
     return [
         Instrument(
-            "bybit", Symbol(one["baseCoin"], "USDT", "contractType" in one), one["symbol"], one["priceFilter"]["tickSize"],
+            "bybit", Symbol(one["baseCoin"], "USDT", "contractType" in one), one["symbol"],
+            one["priceFilter"]["tickSize"],
             one["lotSizeFilter"].get("qtyStep") or one["lotSizeFilter"]["basePrecision"], one["status"] == "Trading",
         )
         for one in result["list"]

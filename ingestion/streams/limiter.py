@@ -28,7 +28,7 @@ class Bucket:
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
         wanted = min(tokens, self._burst)  # an amount above the burst waits for a full bucket and leaves a debt
-        if self._tokens >= wanted:
+        if self._tokens >= wanted - 1e-9:  # a hair below, after rounding, is there
             self._tokens -= tokens
             return 0.0
         return (wanted - self._tokens) / self._rate
