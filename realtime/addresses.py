@@ -19,6 +19,7 @@ from realtime.kernel import Floats
 
 Entry = Callable[[int, int, int, int], None]
 """What an indicator's `fold` is: frame, first float of its state, first output, parameters (addresses and indices)."""
+PREFETCH = "llvm.prefetch.p0"
 PLAIN: dict[int, Entry] = {}
 """Uncompiled functions by the number that stands for their address."""
 
@@ -41,6 +42,10 @@ def integers(address: int, count: int) -> npt.NDArray[np.int64]:
 def call(address: int, frame: int, at: int, output: int, parameters: int) -> None:
     """Call the function at an address."""
     PLAIN[address](frame, at, output, parameters)
+
+
+def fetch(address: int) -> None:
+    """Ask the memory for the 64 bytes at an address, which will be needed soon."""
 
 
 def _array_of(element: types.Type) -> Any:
@@ -82,6 +87,20 @@ def _call(_typing: Any, address: types.Integer, frame: Any, at: Any, output: Any
     return types.void(address, frame, at, output, parameters), generate
 
 
+@intrinsic
+def _fetch(_typing: Any, address: types.Integer) -> Any:
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        number, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+        found = builder.module.globals.get(PREFETCH)
+        prefetch = found or ir.Function(builder.module, kind, PREFETCH)
+        read, near, data = ir.Constant(number, 0), ir.Constant(number, 3), ir.Constant(number, 1)
+        builder.call(prefetch, [builder.inttoptr(arguments[0], pointer), read, near, data])
+        return context.get_dummy_value()
+
+    return types.void(address), generate
+
+
 # numba compares the argument names of an overload with those of the function it stands for, so none has a type.
 @overload(floats)
 def _floats_compiled(address, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001  # see above
@@ -96,6 +115,11 @@ def _column_compiled(address, count):  # type: ignore[no-untyped-def]  # noqa: A
 @overload(integers)
 def _integers_compiled(address, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001  # see above
     return lambda address, count: _integers(address, count)  # noqa: PLW0108  # numba wants a function
+
+
+@overload(fetch)
+def _fetch_compiled(address):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001  # see above
+    return lambda address: _fetch(address)  # type: ignore[call-arg]  # noqa: PLW0108  # numba fills in the first
 
 
 @overload(call)

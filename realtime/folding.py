@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from realtime.addresses import call
-from realtime.kernel import Floats
+from realtime.addresses import call, fetch
+from realtime.kernel import Floats, kernel
 
 Ints = npt.NDArray[np.int64]
 Columns = tuple[Floats, Floats, Floats, Floats, Floats, Floats]
@@ -21,8 +21,22 @@ SIGNATURE = (
     " int64[::1], int64[::1], int64[::1], float64[:, :, ::1], boolean)"
 )
 """Addresses know no strides, so every array must be C-contiguous: others are refused here."""
+BLOCK = 8
+"""Series that go through one indicator before the next: its code stays in the nearest cache, their states in
+the next."""
+LINE = 64
+"""Bytes that come from memory together."""
+RECENT = 256
+"""Bytes of a column before the newest bar that nearly every indicator looks at."""
 MOST = 8
 """Floats per row of parameters; the last one is the size of the indicator's own memory."""
+
+
+@kernel
+def fetch_all(first: int, end: int) -> None:
+    """Ask the memory for all bytes from one address up to another."""
+    for address in range(first, end, LINE):
+        fetch(address)
 
 
 @njit(SIGNATURE, cache=True, error_model="numpy", nogil=True)
@@ -42,26 +56,35 @@ def fold_series(
 ) -> None:
     """Fold bars begin[k] to end[k] of series rows[k] through every function, into out[k, output, bar - begin[k]].
 
-    Unless `commit`, states stay as they are.
+    Unless `commit`, states stay as they are. While a block is folded, the memory already brings the next one.
     """
-    frame = np.empty(FRAME, np.int64)
     opened_at, open_, high, low, close, volume = bars
-    size = 8
-    frame[7], frame[8], frame[12], frame[13] = close.shape[1], mask, out.shape[2], commit
+    row_bytes, column_bytes, out_bytes = 8 * states.shape[1], 8 * close.shape[1], 8 * out.shape[1] * out.shape[2]
+    frames = np.empty((BLOCK, FRAME), np.int64)
     scratch = np.empty(int(parameters[:, MOST - 1].max()) + 1)
-    frame[14] = scratch.ctypes.data
-    words, given = frame.ctypes.data, parameters.ctypes.data
-    for k in range(rows.shape[0]):
-        before = rows[k] * close.shape[1] * size
-        frame[0] = states.ctypes.data + rows[k] * states.shape[1] * size
-        frame[1] = opened_at.ctypes.data + before
-        frame[2] = open_.ctypes.data + before
-        frame[3] = high.ctypes.data + before
-        frame[4] = low.ctypes.data + before
-        frame[5] = close.ctypes.data + before
-        frame[6] = volume.ctypes.data + before
-        frame[9], frame[10] = begin[k], end[k]
-        frame[11] = out.ctypes.data + k * out.shape[1] * out.shape[2] * size
+    words, given, top = frames.ctypes.data, parameters.ctypes.data, states.ctypes.data
+    for first in range(0, rows.shape[0], BLOCK):
+        count = min(BLOCK, rows.shape[0] - first)
+        for b in range(count):
+            k, frame = first + b, frames[b]
+            before = rows[k] * column_bytes
+            frame[0] = top + rows[k] * row_bytes
+            frame[1], frame[2] = opened_at.ctypes.data + before, open_.ctypes.data + before
+            frame[3], frame[4] = high.ctypes.data + before, low.ctypes.data + before
+            frame[5], frame[6] = close.ctypes.data + before, volume.ctypes.data + before
+            frame[7], frame[8], frame[9], frame[10] = close.shape[1], mask, begin[k], end[k]
+            frame[11], frame[12] = out.ctypes.data + k * out_bytes, out.shape[2]
+            frame[13], frame[14] = commit, scratch.ctypes.data
         for j in range(functions.shape[0]):
-            call(functions[j], words, ats[j], outputs[j], given + j * MOST * size)
+            following = ats[j + 1] if j + 1 < ats.shape[0] else ats[j]
+            for b in range(count):
+                k = first + BLOCK + b
+                if k < rows.shape[0]:
+                    row = top + rows[k] * row_bytes
+                    fetch_all(row + 8 * ats[j], row + 8 * following)
+                    if j < 6:
+                        column = frames[0, 1 + j] + (rows[k] - rows[first]) * column_bytes
+                        now = 8 * (begin[k] & mask)
+                        fetch_all(column + max(0, now - RECENT), column + now + 8)
+                call(functions[j], words + 8 * b * FRAME, ats[j], outputs[j], given + 8 * j * MOST)
     scratch[0] = 0.0  # numba frees an array after its last use, and the functions know only its address

@@ -4,6 +4,8 @@ import math
 
 from realtime.kernel import kernel
 
+MOVE_WEIGHT = 2.0 * math.log(2.0) - 1.0
+
 
 @kernel
 def true_range(high: float, low: float, before: float, seen: int) -> float:
@@ -27,22 +29,14 @@ def money_flow_multiplier(high: float, low: float, close: float) -> float:
 
 
 @kernel
-def log_range(high: float, low: float) -> float:
-    """Return ln(high / low)."""
-    return math.log(high / low)
+def garman_klass(reach: float, move: float) -> float:
+    """Return the variance that one bar shows by ln(high / low) and ln(close / open) (Garman and Klass 1980)."""
+    return 0.5 * reach * reach - MOVE_WEIGHT * move * move
 
 
 @kernel
-def garman_klass(first: float, high: float, low: float, close: float) -> float:
-    """Return the variance that one bar's four prices show, drift taken as zero (Garman and Klass 1980)."""
-    reach, move = math.log(high / low), math.log(close / first)
-    return 0.5 * reach * reach - (2.0 * math.log(2.0) - 1.0) * move * move
-
-
-@kernel
-def rogers_satchell(first: float, high: float, low: float, close: float) -> float:
-    """Return the variance that one bar's four prices show, whatever its drift (Rogers and Satchell 1991)."""
-    up, down, move = math.log(high / first), math.log(low / first), math.log(close / first)
+def rogers_satchell(up: float, down: float, move: float) -> float:
+    """Return the variance that one bar shows by ln of high, low and close over the open (Rogers and Satchell 1991)."""
     return up * (up - move) + down * (down - move)
 
 

@@ -5,11 +5,13 @@ full once `seen >= length - 1`. The column is one of the bars or a ring in an in
 
 A running sum forgets nothing: what was rounded away while a huge value was inside stays wrong after it has left. So
 every REFRESH bars (a mask), and as soon as a sum has lost three digits to cancellation, the window is summed afresh.
+
+`mask &= WHOLE` changes no mask; it tells LLVM that no index is negative, which halves the cost of a look back.
 """
 
 import numpy as np
 
-from realtime.kernel import Floats, kernel
+from realtime.kernel import WHOLE, Floats, kernel
 
 REFRESH = 63
 LOST = 1e-3
@@ -26,6 +28,7 @@ def ring(length: int) -> int:
 @kernel
 def mean_over(column: Floats, mask: int, i: int, seen: int, mean: float, length: int) -> float:
     """Return the mean of the window, given the mean one bar before. A constant gives exactly itself."""
+    mask &= WHOLE
     new = column[i & mask]
     if seen < length:
         mean += (new - mean) / (seen + 1)
@@ -44,6 +47,7 @@ def sum_over(
     column: Floats, mask: int, i: int, seen: int, total: float, peak: float, length: int
 ) -> tuple[float, float]:
     """Return the sum of a window of values that are never negative, and the largest since it was summed afresh."""
+    mask &= WHOLE
     total += column[i & mask]
     if seen >= length:
         total -= column[(i - length) & mask]
@@ -64,6 +68,7 @@ def variance_over(
     Welford's update with a value leaving: no difference of two large squares. All is counted from the newest value
     of the last time that the window was summed afresh (the origin), so a price of 1e9 costs no digits.
     """
+    mask &= WHOLE
     new = column[i & mask]
     if seen < length:
         origin = new if seen == 0 else origin
@@ -94,6 +99,7 @@ def deviation(squares: float, count: int) -> float:
 @kernel
 def highest_at(column: Floats, mask: int, i: int, seen: int, at: int, length: int) -> int:
     """Return the index of the window's highest value (the newest of equals), given that of one bar before."""
+    mask &= WHOLE
     if seen == 0:
         return i
     if at > i - length:
@@ -109,6 +115,7 @@ def highest_at(column: Floats, mask: int, i: int, seen: int, at: int, length: in
 @kernel
 def lowest_at(column: Floats, mask: int, i: int, seen: int, at: int, length: int) -> int:
     """Return the index of the window's lowest value (the newest of equals), given that of one bar before."""
+    mask &= WHOLE
     if seen == 0:
         return i
     if at > i - length:
@@ -124,6 +131,7 @@ def lowest_at(column: Floats, mask: int, i: int, seen: int, at: int, length: int
 @kernel
 def distance_over(column: Floats, mask: int, i: int, mean: float, length: int) -> float:
     """Return the summed distances of the window's values from a mean; four sums side by side keep the CPU busy."""
+    mask &= WHOLE
     a = b = c = d = 0.0
     first = i - length + 1
     for k in range(length // 4):
@@ -159,6 +167,7 @@ def weighted_over(
     column: Floats, mask: int, i: int, seen: int, mean: float, weighted: float, length: int
 ) -> tuple[float, float]:
     """Return the window's mean and its mean with weights 1 to `length`, the newest counting most."""
+    mask &= WHOLE
     new = column[i & mask]
     if seen < length:
         weighted += (new - weighted) * (2.0 / (seen + 2))

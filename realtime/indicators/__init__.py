@@ -6,7 +6,7 @@ suffix per output, "" for the main one), `warmup(**parameters)` (index of each o
 """
 
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from realtime.folding import MOST, Columns, Ints, fold_series
+from realtime.folding import MOST, Ints, fold_series
 from realtime.indicators.fold import load
 from realtime.kernel import WHOLE, Floats
 
@@ -137,14 +137,16 @@ def _table() -> tuple[Ints, Ints, Ints, Floats]:
 
 
 def fold_all(
-    states: Floats, bars: Columns, mask: int, rows: Ints, begin: Ints, end: Ints, out: Floats, commit: bool
+    states: Floats, bars: Sequence[Floats], mask: int, rows: Ints, begin: Ints, end: Ints, out: Floats, commit: bool
 ) -> None:
     """Fold bars begin[k] to end[k] of series rows[k] through every indicator, a series at a time.
 
     `states` are rows like `initial_row()`, `bars` the six columns (series, bars), `out` is (k, outputs, bars); all are
     C-contiguous. Unless `commit`, states stay as they are.
     """
-    fold_series(*_table(), states, bars, mask, rows, begin, end, out, commit)
+    opened_at, open_, high, low, close, volume = bars
+    columns = (opened_at, open_, high, low, close, volume)
+    fold_series(*_table(), states, columns, mask, rows, begin, end, out, commit)
 
 
 def batch(indicator: Indicator, candles: Mapping[str, Floats], state: Floats | None = None) -> Floats:

@@ -4,6 +4,7 @@ Unit: 0 (a straight trend) to 100 (no way made), 100 when nothing moved. Not in 
 Source: E. W. (Bill) Dreiss, The Choppiness Index (1993).
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +34,7 @@ class State(NamedTuple):
     close: float = 0.0
     reach: float = 0.0
     peak: float = 0.0
+    scale: float = 0.0
     highest: int = 0
     lowest: int = 0
 
@@ -45,8 +47,9 @@ def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple
     reach, peak = sum_over(memory, mask, seen, seen, state.reach, state.peak, length)
     highest = highest_at(bars.high, bars.mask, i, seen, state.highest, length)
     lowest = lowest_at(bars.low, bars.mask, i, seen, state.lowest, length)
+    scale = 100.0 / math.log(length) if seen == 0 else state.scale  # a logarithm costs as much as the rest
     value = np.nan
     if seen >= length - 1:
         made = bars.high[highest & bars.mask] - bars.low[lowest & bars.mask]
-        value = 100.0 * np.log10(reach / made) * (1.0 / np.log10(length)) if made > 0.0 else 100.0
-    return State(seen + 1, bars.close[now], reach, peak, highest, lowest), (value,)
+        value = scale * math.log(reach / made) if made > 0.0 else 100.0
+    return State(seen + 1, bars.close[now], reach, peak, scale, highest, lowest), (value,)

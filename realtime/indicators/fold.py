@@ -18,6 +18,7 @@ import numba
 from infra.settings import settings
 from realtime.addresses import PLAIN
 from realtime.folding import FRAME, MOST
+from realtime.kernel import WHOLE
 
 KERNEL = "realtime.kernel"
 FOLDS = settings().kernel_cache / "folds"
@@ -39,7 +40,7 @@ def fold(frame, at, output, parameters):
     row = floats(given[0] + 8 * at, {width})
     count = given[7]
     bars = Bars(column(given[1], count), column(given[2], count), column(given[3], count), column(given[4], count),
-                column(given[5], count), column(given[6], count), given[8])
+                column(given[5], count), column(given[6], count), given[8] & {whole})
     first, last, depth, commit = given[9], given[10], given[12], given[13] != 0
     out = floats(given[11] + 8 * output * depth, {outputs} * depth)
     state = State({load})
@@ -49,17 +50,14 @@ def fold(frame, at, output, parameters):
         {store_out}
     if commit:
         {store}
-    {restore}
 '''
 
 MEMORY = """memory = row[{at} : {at} + size]
-    scratch = floats(given[14], size)
     if not commit:
+        scratch = floats(given[14], size)
         for m in range(size):
-            scratch[m] = memory[m]"""
-RESTORE = """else:
-        for m in range(size):
-            memory[m] = scratch[m]"""
+            scratch[m] = memory[m]
+        memory = scratch"""
 KEPT: list[object] = []
 """Machine code lives as long as the object that holds it."""
 SIGNATURE = "void(int64, int64, int64, int64)"
@@ -77,6 +75,7 @@ def write(module: ModuleType) -> str:
     return TEMPLATE.format(
         module=module.__name__,
         frame=FRAME,
+        whole=WHOLE,  # tells LLVM that no index under the mask is negative
         unpack="\n    ".join(unpack),
         size=f"size = int(given_parameters[{MOST - 1}])" if has_memory else "",
         width=f"{width} + size" if has_memory else width,
@@ -87,7 +86,6 @@ def write(module: ModuleType) -> str:
         arguments="".join(f", {name}" for name in parameters),
         store_out="\n        ".join(f"out[{j} * depth + i - first] = values[{j}]" for j in range(len(module.OUTPUTS))),
         store="\n        ".join(f"row[{n}] = state.{name}" for n, name in enumerate(state._fields)) or "pass",
-        restore=RESTORE if has_memory else "",
     )
 
 

@@ -4,6 +4,7 @@ Unit: standard deviation of the log return of one bar; times √(bars in a year)
 Source: Robert Merton, On Estimating the Expected Return on the Market (1980).
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -42,7 +43,7 @@ def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple
     close, seen, mask = bars.close[i & bars.mask], state.seen - 1, memory.shape[0] - 1
     origin, mean, squares, peak = state.origin, state.mean, state.squares, state.peak
     if seen >= 0:
-        memory[seen & mask] = np.log(close / state.close)
+        memory[seen & mask] = math.log(close / state.close)
         origin, mean, squares, peak = variance_over(memory, mask, seen, seen, origin, mean, squares, peak, length)
     value = deviation(squares, length - 1) if seen >= length - 1 else np.nan
     return State(seen + 2, close, origin, mean, squares, peak), (value,)

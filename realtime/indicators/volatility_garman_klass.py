@@ -4,6 +4,7 @@ Unit: standard deviation of the log return of one bar; times √(bars in a year)
 Source: Mark Garman and Michael Klass, On the Estimation of Security Price Volatilities from Historical Data (1980).
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +39,8 @@ class State(NamedTuple):
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
     now, seen, mask = i & bars.mask, state.seen, memory.shape[0] - 1
-    memory[seen & mask] = garman_klass(bars.open[now], bars.high[now], bars.low[now], bars.close[now])
+    reach, move = math.log(bars.high[now] / bars.low[now]), math.log(bars.close[now] / bars.open[now])
+    memory[seen & mask] = garman_klass(reach, move)
     total, peak = sum_over(memory, mask, seen, seen, state.total, state.peak, length)
     value = deviation(total, length) if seen >= length - 1 else np.nan
     return State(seen + 1, total, peak), (value,)

@@ -4,16 +4,17 @@ Unit: standard deviation of the log return of one bar; times √(bars in a year)
 Source: Michael Parkinson, The Extreme Value Method for Estimating the Variance of the Rate of Return (1980).
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from realtime.kernel import Bars, Floats, kernel
-from realtime.ranges import log_range
 from realtime.window import ring, sum_over
 
 PARAMETERS = ({"length": 20},)
 OUTPUTS = ("",)
+PER_RANGE = 1.0 / (4.0 * math.log(2.0))
 
 
 def warmup(length: int) -> tuple[int, ...]:
@@ -38,7 +39,7 @@ class State(NamedTuple):
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
     now, seen, mask = i & bars.mask, state.seen, memory.shape[0] - 1
-    memory[seen & mask] = log_range(bars.high[now], bars.low[now]) ** 2
+    memory[seen & mask] = math.log(bars.high[now] / bars.low[now]) ** 2
     total, peak = sum_over(memory, mask, seen, seen, state.total, state.peak, length)
-    value = np.sqrt(total * (1.0 / (4.0 * length * np.log(2.0)))) if seen >= length - 1 else np.nan
+    value = math.sqrt(total * PER_RANGE / length) if seen >= length - 1 else np.nan
     return State(seen + 1, total, peak), (value,)

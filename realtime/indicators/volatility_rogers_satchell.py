@@ -4,6 +4,7 @@ Unit: standard deviation of the log return of one bar; times √(bars in a year)
 Source: Chris Rogers and Stephen Satchell, Estimating Variance from High, Low and Closing Prices (1991).
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +39,9 @@ class State(NamedTuple):
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
     now, seen, mask = i & bars.mask, state.seen, memory.shape[0] - 1
-    memory[seen & mask] = rogers_satchell(bars.open[now], bars.high[now], bars.low[now], bars.close[now])
+    per_open = 1.0 / bars.open[now]
+    up, down = math.log(bars.high[now] * per_open), math.log(bars.low[now] * per_open)
+    memory[seen & mask] = rogers_satchell(up, down, math.log(bars.close[now] * per_open))
     total, peak = sum_over(memory, mask, seen, seen, state.total, state.peak, length)
     value = deviation(total, length) if seen >= length - 1 else np.nan
     return State(seen + 1, total, peak), (value,)

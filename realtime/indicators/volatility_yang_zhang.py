@@ -6,6 +6,7 @@ Unit: standard deviation of the log return of one bar; times √(bars in a year)
 Source: Dennis Yang and Qiang Zhang, Drift-Independent Volatility Estimation (2000).
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -55,9 +56,10 @@ def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple
     inner, inner_peak = state.inner, state.inner_peak
     if seen >= 0:
         jumps, moves, inners = memory[:third], memory[third : 2 * third], memory[2 * third :]
-        jumps[seen & mask] = np.log(first / state.close)
-        moves[seen & mask] = np.log(close / first)
-        inners[seen & mask] = rogers_satchell(first, bars.high[now], bars.low[now], close)
+        up, down, move = math.log(bars.high[now] / first), math.log(bars.low[now] / first), math.log(close / first)
+        jumps[seen & mask] = math.log(first / state.close)
+        moves[seen & mask] = move
+        inners[seen & mask] = rogers_satchell(up, down, move)
         jump_origin, jump_mean, jump, jump_peak = variance_over(
             jumps, mask, seen, seen, jump_origin, jump_mean, jump, jump_peak, length
         )
