@@ -1,0 +1,60 @@
+"""Run the server: `python -m infra.local.clickhouse --path DIR --port 8123`."""
+
+import asyncio
+import sys
+from pathlib import Path
+from socket import socket
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from infra.errors import PlatformError
+from infra.local.clickhouse.engine import Engine
+from infra.local.clickhouse.identity import Identity
+from infra.local.clickhouse.server import Server
+
+STOP_SECONDS = 3
+
+
+def serve(
+    path: Annotated[Path, typer.Option(help="The directory of the data; one server at a time owns it.")],
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one and prints it.")] = 8123,
+    user: Annotated[str, typer.Option(help="The only user.")] = "default",
+    password: Annotated[str, typer.Option(help="The user's password.")] = "",
+) -> None:
+    """Serve ClickHouse's HTTP protocol from an embedded engine until SIGTERM or Ctrl-C."""
+    engine = Engine(path.absolute())
+    try:
+        asyncio.run(_serve(Server(engine, Identity(user, password)), host, port))
+    finally:
+        engine.close()
+
+
+class _Listener(uvicorn.Server):
+    """Says where it listens once it does."""
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Listen."""
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            print(f"ClickHouse HTTP on http://{host}:{port}", flush=True)  # noqa: T201  # the caller reads the port
+
+
+async def _serve(server: Server, host: str, port: int) -> None:
+    config = uvicorn.Config(
+        server, host=host, port=port, lifespan="off", access_log=False, log_level="warning", server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS, timeout_keep_alive=30, h11_max_incomplete_event_size=1024 * 1024,
+    )  # fmt: skip
+    await _Listener(config).serve()
+    server.close()
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(serve)
+    except PlatformError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201  # a person reads it
+        sys.exit(error.exit_code)

@@ -1,0 +1,99 @@
+"""The chDB engine on one directory: owned by one process, opened as a ClickHouse server would find it."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from infra.errors import InputError, UnavailableError
+from infra.local.clickhouse import configuration, errors
+from infra.local.lock import DirectoryLock
+
+
+def quoted(text: str) -> str:
+    r"""Return a SQL string literal.
+
+    >>> quoted("it's")
+    "'it\\'s'"
+    """
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def quoted_name(name: str) -> str:
+    """Return a quoted identifier."""
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+class Connection:
+    """An engine connection with its own settings, database and temporary tables. One statement at a time."""
+
+    def __init__(self, raw: Any) -> None:
+        self.raw = raw
+
+    def run(self, sql: bytes | str, output_format: str = "TabSeparated") -> Any:
+        """Run one statement; return chDB's result. Raises ClickHouseError."""
+        try:
+            return self.raw.query(sql, output_format)
+        except (RuntimeError, UnicodeDecodeError) as error:
+            raise errors.from_engine(error) from error
+
+    def rows(self, sql: str) -> list[list[str]]:
+        """Return a small result as text cells."""
+        return [line.split("\t") for line in self.run(sql).bytes().decode().splitlines()]
+
+    def close(self) -> None:
+        """Free it; what it still runs is given up."""
+        self.raw.close()
+
+
+class Engine:
+    """Opens `directory` (made if absent). Raises FencedError when another process has it."""
+
+    def __init__(self, directory: Path) -> None:
+        if set(str(directory)) & set("?&%#"):
+            raise InputError(f"{directory}: the path must not contain ? & % or #, chDB would take them for options")
+        self._lock = DirectoryLock(directory)
+        self._lock.take()
+        self._data = directory / "data"
+        config = configuration.write(directory)
+        from chdb import _chdb  # noqa: PLC0415  # loads 550 MB: only once the directory is ours
+
+        self._connect = getattr(_chdb, "connect")  # noqa: B009  # the extension has no types
+        try:
+            self._anchor = Connection(self._connect(f"{self._data}?config-file={config}"))
+        except RuntimeError as error:
+            raise UnavailableError(f"{self._data} cannot be opened: {error}") from error
+        self._own_default_database()
+        [[self.version, self.timezone, self.name]] = self._anchor.rows("SELECT version(), timezone(), displayName()")
+        self.content_types = self._dictionary("SELECT lower(name), content_type FROM system.formats")
+        self.defaults = self._dictionary("SELECT name, value FROM system.settings")
+
+    def _dictionary(self, sql: str) -> dict[str, str]:
+        return {key: value for key, value in self._anchor.rows(sql)}  # noqa: C416  # two cells a row, or an error
+
+    def _own_default_database(self) -> None:
+        """Have `default` as a durable database; the engine opens it as an overlay over the files of the disk."""
+        known = (self._data / "metadata" / "default.sql").exists()
+        self._anchor.run("DETACH DATABASE default")
+        self._anchor.run("ATTACH DATABASE default" if known else "CREATE DATABASE default ENGINE = Atomic")
+
+    def connect(self) -> Connection:
+        """Return a fresh connection, in database `default` and with default settings."""
+        return Connection(self._connect(str(self._data)))
+
+    def cancel(self, mark: str) -> None:
+        """Stop what runs under this mark (see `mark` in requests)."""
+        self._anchor.run(f"KILL QUERY WHERE Settings['log_comment'] = {quoted(mark)} ASYNC")
+
+    def cancel_all(self) -> None:
+        """Stop everything that runs."""
+        self._anchor.run("KILL QUERY WHERE query NOT LIKE 'KILL QUERY%' ASYNC")
+
+    def close(self) -> None:
+        """Close the engine; the directory is free afterwards."""
+        self._anchor.close()
+        self._lock.release()
+
+
+def pipe_path(write_end: int) -> str:
+    """Return the path under which this process opens a pipe's write end again."""
+    return f"/proc/{os.getpid()}/fd/{write_end}"

@@ -1,0 +1,145 @@
+"""ClickHouse's HTTP interface as an ASGI application."""
+
+import asyncio
+from collections.abc import Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+
+from infra.local.clickhouse import compression, errors, query, settings
+from infra.local.clickhouse.answer import TEXT, Answer, Send
+from infra.local.clickhouse.body import Body, ClientGoneError, Receive
+from infra.local.clickhouse.compression import Decoder
+from infra.local.clickhouse.engine import Connection, Engine
+from infra.local.clickhouse.identity import Identity
+from infra.local.clickhouse.native_blocks import BlockDecoder
+from infra.local.clickhouse.query import Query
+from infra.local.clickhouse.sessions import Sessions
+from infra.local.clickhouse.statement import Kind
+from infra.local.clickhouse.work import Work
+
+Scope = MutableMapping[str, Any]
+
+MOST_QUERIES = 100
+NOT_FOUND = "There is no handle {path}\n\nUse / or /ping for health checks.\nSend queries to /.\n"
+
+
+class Server:
+    """Answers `/` (queries), `/ping` and `/replicas_status`."""
+
+    def __init__(self, engine: Engine, identity: Identity) -> None:
+        self._engine = engine
+        self._identity = identity
+        self._sessions = Sessions(engine)
+        self._running: set[str] = set()
+        # Twice, so that cancelling always finds a thread.
+        self._threads = ThreadPoolExecutor(2 * MOST_QUERIES, thread_name_prefix="query")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path, method = scope["path"], scope["method"]
+        if path in {"/ping", "/replicas_status"} or (path == "/" and method == "GET" and not scope["query_string"]):
+            await PlainTextResponse("Ok.\n", media_type="text/html")(scope, receive, send)
+        elif path not in {"/", "/query"}:
+            await PlainTextResponse(NOT_FOUND.format(path=path[:200]), 404)(scope, receive, send)
+        elif method not in {"GET", "HEAD", "POST"}:
+            await PlainTextResponse(f"Method {method} is not supported\n", 501)(scope, receive, send)
+        else:
+            await self._answer(scope, receive, send)
+
+    def close(self) -> None:
+        """Stop what still runs, then close every connection."""
+        self._engine.cancel_all()
+        self._threads.shutdown()
+        self._sessions.close()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        answer = Answer(send, {"x-clickhouse-server-display-name": self._engine.name})
+        try:
+            parameters = _parameters(scope["query_string"])
+            self._identity.check(headers, parameters)
+            asked = query.from_request(scope["method"], parameters, headers)
+            answer.add({"x-clickhouse-query-id": asked.query_id, "x-clickhouse-timezone": self._engine.timezone})
+            decoders: list[Decoder] = [compression.decoder(headers.get("content-encoding", ""))]
+            if asked.native_request:
+                decoders.append(BlockDecoder())
+            async with self._place(asked), self._work(asked) as (work, connection):
+                await self._carry_out(work, connection, asked, Body(receive, decoders), answer, receive)
+        except errors.ClickHouseError as error:
+            await answer.fail(error, self._engine.version)
+        except ClientGoneError:
+            return
+
+    @asynccontextmanager
+    async def _place(self, asked: Query):  # type: ignore[no-untyped-def]  # noqa: ANN202  # a context without a value
+        """Be one of the running queries, the only one of its id."""
+        if asked.query_id in self._running:
+            code = errors.QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING
+            raise errors.said(code, f"Query with id = {asked.query_id} is already running")
+        if len(self._running) >= MOST_QUERIES:
+            raise errors.said(errors.TOO_MANY_SIMULTANEOUS_QUERIES, f"Too many simultaneous queries: {MOST_QUERIES}")
+        self._running.add(asked.query_id)
+        try:
+            yield
+        finally:
+            self._running.discard(asked.query_id)
+
+    @asynccontextmanager
+    async def _work(self, asked: Query):  # type: ignore[no-untyped-def]  # noqa: ANN202  # (Work, Connection)
+        """Give a connection prepared for the request, and take it back as the session left it."""
+        session = self._sessions.take(asked) if asked.session_id else None
+        connection = session.connection if session else await self._new_connection()
+        work = Work(self._engine, self._threads, connection, asked)
+        undo: list[str] = []
+        try:
+            if session:
+                undo = await work.call(settings.apply_for_once, connection, asked)
+            else:
+                await work.call(settings.apply, connection, asked)
+            yield work, connection
+        finally:
+            for statement in undo:
+                await work.call(connection.run, statement)
+            if session:
+                self._sessions.give_back(session, asked)
+            else:
+                connection.close()
+
+    async def _new_connection(self) -> Connection:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.connect)
+
+    async def _carry_out(
+        self, work: Work, connection: Connection, asked: Query, body: Body, answer: Answer, receive: Receive
+    ) -> None:
+        statement = await work.statement(body)
+        if asked.session_id:
+            await work.call(settings.refuse_writes, connection, asked, statement.head)
+        written = statement.format if statement.format and statement.kind is not Kind.INSERT else asked.format
+        content_type = self._engine.content_types.get(written.lower()) or TEXT
+        answer.describe(asked, written, content_type, self._encoding(asked))
+        if statement.kind is Kind.READ:
+            await work.read(statement, answer, receive)
+        elif statement.kind is Kind.INSERT:
+            await answer.finish(await work.insert(statement, body))
+        else:
+            text, result = await work.other(statement)
+            await answer.write(text)
+            await answer.finish(result)
+
+    def _encoding(self, asked: Query) -> str | None:
+        name = "enable_http_compression"
+        enabled = asked.settings.get(name, self._engine.defaults[name])
+        return compression.chosen(asked.accepted) if enabled in {"1", "true"} else None
+
+
+def _parameters(query_string: bytes) -> Mapping[str, str]:
+    try:
+        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict")
+    except ValueError as error:
+        raise errors.said(errors.BAD_ARGUMENTS, f"The URL cannot be decoded: {error}") from error
+    return dict(pairs)
