@@ -15,8 +15,8 @@ demo: install ## run the whole platform against the simulator; open http://127.0
 live: install ## the same against the real Binance, Bybit and OKX
 	$(BIN)/cap up
 
-test: install ## run every test and doctest
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: install ## run every test and doctest; ARGS='-m slow' runs the long ones
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: install ## lint, types, import contracts, security
 	$(BIN)/ruff format --check

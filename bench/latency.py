@@ -11,7 +11,7 @@ from pathlib import Path
 import websockets
 
 from bench import Row
-from bench.live_platform import Platform, platform
+from bench.live_platform import LIVE_PATH, Platform, platform
 
 TRADES_A_SECOND = 5_000
 SECONDS = 30.0
@@ -38,7 +38,7 @@ async def listen(running: Platform, seconds: float) -> list[float]:
 def measure(rate: int = TRADES_A_SECOND, seconds: float = SECONDS) -> list[float]:
     with (
         tempfile.TemporaryDirectory() as directory,
-        platform(Path(directory), simulator=["--rate", str(rate)]) as running,
+        platform(Path(directory), simulator=["--rate", str(rate)], only=LIVE_PATH) as running,
     ):
         asyncio.run(listen(running, 15.0))  # warm-up: history is loaded, everybody has caught up
         return asyncio.run(listen(running, seconds))

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 READY_SECONDS = 240.0  # the first start on a machine compiles every kernel
+LIVE_PATH = "valkey,ingestion,realtime,serving"
 PORTS = (
     "POSTGRES_PORT", "VALKEY_PORT", "CLICKHOUSE_PORT", "SIMULATOR_PORT", "PORT", "INGESTION_METRICS_PORT",
     "REALTIME_METRICS_PORT",
@@ -89,9 +90,9 @@ def command(arguments: list[str], environment: dict[str, str], log: Path) -> Ite
 
 @contextlib.contextmanager
 def platform(
-    directory: Path, *, simulator: list[str] | None = None, settings: dict[str, str] | None = None
+    directory: Path, *, simulator: list[str] | None = None, settings: dict[str, str] | None = None, only: str = ""
 ) -> Iterator[Platform]:
-    """Run `cap up` against a simulator started with these options; yield once the API is ready."""
+    """Run `cap up` (or parts of it) against a simulator started with these options; yield once the API is ready."""
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     environment = {f"CAP_{name}": str(port) for name, port in ports.items()}
     environment |= {"CAP_DATA_DIRECTORY": str(directory / "data"), **(settings or {})}
@@ -105,7 +106,7 @@ def platform(
             url = f"http://127.0.0.1:{ports['SIMULATOR_PORT']}"
             wait_until_answers(f"{url}/health", process, own)
             environment["CAP_SIMULATOR_URL"] = url
-        process = stack.enter_context(command(up, environment, log))
+        process = stack.enter_context(command([*up, *(["--only", only] if only else [])], environment, log))
         running = Platform(ports, process, log, environment)
         wait_until_answers(f"{running.api}/ready", process, log)
         yield running

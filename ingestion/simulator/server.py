@@ -187,6 +187,8 @@ class Simulator:
     # --- the clock --------------------------------------------------------------------------------------------------
     async def run(self) -> None:
         """Send trades as their time comes, klines once a second and when they close, funding each few seconds."""
+        while self.options.replay is not None and not any(c.keys for c in self.clients):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.02)
         began, first = time.monotonic(), None
         for end, trades in self._blocks:
             for at, group in _by_moment(trades):
