@@ -90,7 +90,7 @@ def _clickhouse(settings: Settings) -> Service:
     host, port = loopback(settings.host), settings.clickhouse_port
     command = (
         *(sys.executable, "-P", "-m", "infra.local.clickhouse", "--path", str(settings.data_directory / "clickhouse")),
-        *("--host", host, "--port", str(port), "--user", user, "--password", password),
+        *("--host", host, "--port", str(port)),  # it reads user and password in the settings: `ps` shows arguments
     )
     return replace(
         part, command=command, host=host, port=port, port_setting="CAP_CLICKHOUSE_PORT", ready_within_seconds=60.0

@@ -13,6 +13,7 @@ from infra.errors import PlatformError
 from infra.local.clickhouse.engine import Engine
 from infra.local.clickhouse.identity import Identity
 from infra.local.clickhouse.server import Server
+from infra.settings import settings
 
 STOP_SECONDS = 3
 
@@ -21,13 +22,19 @@ def serve(
     path: Annotated[Path, typer.Option(help="The directory of the data; one server at a time owns it.")],
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one and prints it.")] = 8123,
-    user: Annotated[str, typer.Option(help="The only user.")] = "default",
-    password: Annotated[str, typer.Option(help="The user's password.")] = "",
+    user: Annotated[str | None, typer.Option(help="The only user; CAP_CLICKHOUSE_USER if absent.")] = None,
+    password: Annotated[
+        str | None, typer.Option(help="The password; others see it in `ps`, so better set CAP_CLICKHOUSE_PASSWORD.")
+    ] = None,
 ) -> None:
     """Serve ClickHouse's HTTP protocol from an embedded engine until SIGTERM or Ctrl-C."""
+    given = settings()
+    identity = Identity(
+        given.clickhouse_user if user is None else user, given.clickhouse_password if password is None else password
+    )
     engine = Engine(path.absolute())
     try:
-        asyncio.run(_serve(Server(engine, Identity(user, password)), host, port))
+        asyncio.run(_serve(Server(engine, identity), host, port))
     finally:
         engine.close()
 

@@ -73,7 +73,7 @@ class Answer:
             await self._flush()
 
     async def finish(self, result: Any) -> None:
-        """End well."""
+        """End well; `result` is chDB's. Only now may the client see the end: its session is free for it again."""
         if self._begun:
             await self._flush()
             await self._put(self._encoder.flush() if self._encoder else b"", more=False)

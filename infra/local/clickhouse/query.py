@@ -15,7 +15,7 @@ OURS = frozenset((
     *("session_id", "session_timeout", "session_check", "close_session", "compress", "decompress"),
     *("wait_end_of_query", "buffer_size", "client_protocol_version", "quota_key"),
 ))  # fmt: skip
-FLAGS = ("compress", "decompress", "session_check", "close_session", "wait_end_of_query")
+FLAGS = ("compress", "session_check", "close_session", "wait_end_of_query")
 FORMAT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SESSION_SECONDS = 60
 LONGEST_SESSION_SECONDS = 3600
@@ -37,7 +37,6 @@ class Query:
     session_must_exist: bool = False
     close_session: bool = False
     wait_for_end: bool = False
-    native_request: bool = False
     native_response: bool = False
     accepted: str = ""
     tag: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -45,7 +44,7 @@ class Query:
 
 def from_request(method: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> Query:
     """Read URL parameters and (lower-case) headers. GET implies read-only, as in ClickHouse."""
-    flag = {name: _flag(name, parameters) for name in FLAGS}
+    given = {name: flag(name, parameters) for name in FLAGS}
     return Query(
         sql=parameters.get("query", "").encode(),
         query_id=_query_id(parameters.get("query_id") or headers.get("x-clickhouse-query-id") or str(uuid.uuid4())),
@@ -56,16 +55,16 @@ def from_request(method: str, parameters: Mapping[str, str], headers: Mapping[st
         readonly=_number("readonly", parameters) or (2 if method in {"GET", "HEAD"} else 0),
         session_id=parameters.get("session_id", ""),
         session_seconds=_session_seconds(parameters),
-        session_must_exist=flag["session_check"],
-        close_session=flag["close_session"],
-        wait_for_end=flag["wait_end_of_query"],
-        native_request=flag["decompress"],
-        native_response=flag["compress"],
+        session_must_exist=given["session_check"],
+        close_session=given["close_session"],
+        wait_for_end=given["wait_end_of_query"],
+        native_response=given["compress"],
         accepted=headers.get("accept-encoding", ""),
     )
 
 
-def _flag(name: str, parameters: Mapping[str, str]) -> bool:
+def flag(name: str, parameters: Mapping[str, str]) -> bool:
+    """Return a parameter that is 0 or 1."""
     value = parameters.get(name, "0").lower()
     if value not in {"0", "1", "true", "false"}:
         raise errors.said(errors.BAD_ARGUMENTS, f"Parameter {name} must be 0 or 1, not {value[:40]!r}")

@@ -10,11 +10,12 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 
-from infra.local.clickhouse import compression, errors, query, settings
-from infra.local.clickhouse.answer import TEXT, Answer, Send
+from infra.local.clickhouse import compression, errors, form, query, settings
+from infra.local.clickhouse.answer import TEXT, Answer, ClientStalledError, Send
 from infra.local.clickhouse.body import Body, ClientGoneError, Receive
 from infra.local.clickhouse.compression import Decoder
 from infra.local.clickhouse.engine import Connection, Engine
+from infra.local.clickhouse.form import External
 from infra.local.clickhouse.identity import Identity
 from infra.local.clickhouse.native_blocks import BlockDecoder
 from infra.local.clickhouse.query import Query
@@ -63,16 +64,19 @@ class Server:
         try:
             parameters = _parameters(scope["query_string"])
             self._identity.check(headers, parameters)
+            body, tables = Body(receive, _decoders(headers, parameters)), list[External]()
+            if headers.get("content-type", "").startswith("multipart/form-data"):
+                sent = form.parse(headers["content-type"], await body.all(form.LONGEST_BYTES, "The form"))
+                body = Body(_nothing, [])
+                tables, parameters = sent.tables(parameters)
             asked = query.from_request(scope["method"], parameters, headers)
             answer.add({"x-clickhouse-query-id": asked.query_id, "x-clickhouse-timezone": self._engine.timezone})
-            decoders: list[Decoder] = [compression.decoder(headers.get("content-encoding", ""))]
-            if asked.native_request:
-                decoders.append(BlockDecoder())
-            async with self._place(asked), self._work(asked) as (work, connection):
-                await self._carry_out(work, connection, asked, Body(receive, decoders), answer, receive)
+            async with self._place(asked), self._work(asked) as (work, connection), work.external(tables):
+                result = await self._carry_out(work, connection, asked, body, answer, receive)
+            await answer.finish(result)
         except errors.ClickHouseError as error:
             await answer.fail(error, self._engine.version)
-        except ClientGoneError:
+        except (ClientGoneError, ClientStalledError):
             return
 
     @asynccontextmanager
@@ -115,7 +119,7 @@ class Server:
 
     async def _carry_out(
         self, work: Work, connection: Connection, asked: Query, body: Body, answer: Answer, receive: Receive
-    ) -> None:
+    ) -> Any:
         statement = await work.statement(body)
         if asked.session_id:
             await work.call(settings.refuse_writes, connection, asked, statement.head)
@@ -123,18 +127,26 @@ class Server:
         content_type = self._engine.content_types.get(written.lower()) or TEXT
         answer.describe(asked, written, content_type, self._encoding(asked))
         if statement.kind is Kind.READ:
-            await work.read(statement, answer, receive)
-        elif statement.kind is Kind.INSERT:
-            await answer.finish(await work.insert(statement, body))
-        else:
-            text, result = await work.other(statement)
-            await answer.write(text)
-            await answer.finish(result)
+            return await work.read(statement, answer, receive)
+        if statement.kind is Kind.INSERT:
+            return await work.insert(statement, body)
+        text, result = await work.other(statement)
+        await answer.write(text)
+        return result
 
     def _encoding(self, asked: Query) -> str | None:
         name = "enable_http_compression"
         enabled = asked.settings.get(name, self._engine.defaults[name])
         return compression.chosen(asked.accepted) if enabled in {"1", "true"} else None
+
+
+async def _nothing() -> dict[str, Any]:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+def _decoders(headers: Mapping[str, str], parameters: Mapping[str, str]) -> list[Decoder]:
+    outer = [compression.decoder(headers.get("content-encoding", ""))]
+    return [*outer, BlockDecoder()] if query.flag("decompress", parameters) else outer
 
 
 def _parameters(query_string: bytes) -> Mapping[str, str]:

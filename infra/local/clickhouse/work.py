@@ -1,15 +1,16 @@
 """How the kinds of statements are carried out, each on a connection that nobody else uses meanwhile."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 from infra.local.clickhouse import errors
 from infra.local.clickhouse.answer import Answer, ClientStalledError
 from infra.local.clickhouse.body import Body, ClientGoneError, Receive
-from infra.local.clickhouse.engine import Connection, Engine
+from infra.local.clickhouse.engine import Connection, Engine, quoted_name
+from infra.local.clickhouse.form import External
 from infra.local.clickhouse.query import Query
 from infra.local.clickhouse.reading import Reading
 from infra.local.clickhouse.statement import Kind, Statement, parse
@@ -38,6 +39,25 @@ class Work:
             return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
         except (RuntimeError, UnicodeDecodeError) as error:
             raise errors.from_engine(error) from error
+
+    @asynccontextmanager
+    async def external(self, tables: list[External]) -> AsyncIterator[None]:
+        """Have these tables for the time of the query."""
+        made = []
+        try:
+            for table in tables:
+                name = quoted_name(table.name)
+                create = parse(f"CREATE TEMPORARY TABLE {name} ({table.structure})".encode())
+                await self.call(self._connection.run, create.head)
+                made.append(name)
+                raw = self._connection.raw
+                handle = await self.call(raw.send_insert, f"INSERT INTO {name}", table.format)
+                await self.call(raw.insert_append, handle, table.rows)
+                await self.call(raw.insert_done, handle)
+            yield
+        finally:
+            for name in made:
+                await self.call(self._connection.run, f"DROP TEMPORARY TABLE {name}")
 
     async def statement(self, body: Body) -> Statement:
         """Read as much of the body as belongs to the SQL. `data` of the result counts in the body alone."""
@@ -76,15 +96,15 @@ class Work:
         result = await self.call(self._connection.run, sql, statement.format or self._query.format)
         return result.bytes(), result
 
-    async def read(self, statement: Statement, answer: Answer, receive: Receive) -> None:
-        """Stream a SELECT; stop it when the client goes away or does not read."""
+    async def read(self, statement: Statement, answer: Answer, receive: Receive) -> Any:
+        """Stream a SELECT and return chDB's result; stop it when the client goes away or does not read."""
         reading = Reading(self._connection, statement, statement.format or self._query.format)
         await reading.start(self._threads)
         watcher = asyncio.create_task(self._watch(receive, reading))
         try:
             async for chunk in reading.chunks():
                 await answer.write(chunk)
-            await answer.finish(await reading.done)
+            return await reading.done
         except (ClientStalledError, OSError) as error:
             raise ClientGoneError from error
         finally:
