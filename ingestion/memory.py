@@ -6,25 +6,39 @@ import msgspec
 
 from infra import clock
 from infra.eventlog import EventLog, Position
-from ingestion.messages import TRADES_TOPIC, Rows, Trades, decode_market
+from ingestion.market import TIMEFRAMES
+from ingestion.messages import TRADES_TOPIC, Gap, History, Rows, Trades, decode_market
 from ingestion.streams.feed import concatenated
+from ingestion.streams.sequence import Hole
 
 WINDOW = 15 * clock.MINUTE
 CHUNK = 2_000
+LONGEST = TIMEFRAMES[-1].value
+"""The last message of a symbol's history."""
+
+
+SKEW = clock.MINUTE
+"""How far an exchange's clock may be from ours for `since` to hold."""
 
 
 class Memory:
-    """The trades of the last fifteen minutes, by exchange and symbol, and when each exchange's clock stood."""
+    """What the log's last fifteen minutes tell: trades and gaps by exchange and symbol, history by symbol."""
 
     def __init__(self, log: EventLog, partitions: int) -> None:
         """Read the tails of all partitions."""
         self._rows: dict[tuple[str, str], list[Rows]] = {}
+        self._gaps: dict[tuple[str, str], dict[Hole, str]] = {}
+        self._warm: set[str] = set()
         self.clock: dict[str, int] = {}
+        self.received_at = self.since = 0  # newest receipt of a trade; trades after `since` are all remembered
         for partition in range(partitions):
             self._read(log, Position(TRADES_TOPIC, partition))
 
     def _read(self, log: EventLog, position: Position) -> None:
         offset, end = self._window(log, position), log.end(position)
+        newest = log.read({position: end - 1}, most=1, wait_ms=200) if offset < end else []
+        if newest:
+            self.since = max(self.since, newest[0].appended_at - WINDOW + SKEW)
         while offset < end and (messages := log.read({position: offset}, most=CHUNK, wait_ms=100)):
             offset = messages[-1].offset + 1
             for message in messages:
@@ -52,14 +66,26 @@ class Memory:
         if isinstance(message, Trades):
             self.clock[message.exchange] = max(self.clock.get(message.exchange, 0), message.clock)
             rows = message.rows()
+            self._warm.update(message.symbols)
+            if len(rows):
+                self.received_at = max(self.received_at, int(rows["received_at"].max()))
             for index, symbol in enumerate(message.symbols):
                 self._rows.setdefault((message.exchange, symbol), []).append(rows[rows["symbol"] == index])
+        elif isinstance(message, Gap):
+            hole = Hole(message.first_id, message.last_id, message.from_at, message.to_at)
+            self._gaps.setdefault((message.exchange, message.symbol), {})[hole] = message.status
+        elif isinstance(message, History) and message.timeframe == LONGEST:
+            self._warm.add(message.symbol)
 
     def rows(self, exchange: str, symbol: str) -> Rows | None:
         """Return the remembered trades of a symbol, None if there are none."""
         parts = self._rows.get((exchange, symbol))
         return concatenated(parts) if parts else None
 
-    def fresh(self, exchanges: Iterable[str], now: int) -> bool:
-        """Tell whether the log ends so recently that candles need no new history."""
-        return any(now - self.clock.get(name, 0) < WINDOW for name in exchanges)
+    def gaps(self, exchange: str, symbol: str, *statuses: str) -> list[Hole]:
+        """Return the gaps whose last record has one of these statuses."""
+        return [hole for hole, status in self._gaps.get((exchange, symbol), {}).items() if status in statuses]
+
+    def warm(self, symbol: str, exchanges: Iterable[str], now: int) -> bool:
+        """Tell whether the log has a symbol's history and ends so recently that it needs no newer one."""
+        return symbol in self._warm and any(now - self.clock.get(name, 0) < WINDOW for name in exchanges)

@@ -11,6 +11,7 @@ HEALED = Counter("ingestion_healed_trades_total", "Trades that came by REST", ["
 RECONNECTS = Counter("ingestion_reconnects_total", "Connections made again", ["exchange"])
 STALLS = Counter("ingestion_stalls_total", "Streams that fell silent", ["exchange"])
 REST_REFUSED = Counter("ingestion_rest_refused_total", "REST answers other than 200", ["exchange", "status"])
+TAPE_FAILED = Counter("ingestion_tape_failed_frames_total", "Raw frames that could not be kept", ["exchange"])
 CONNECTED = Gauge("ingestion_connected", "Connections that are up", ["exchange"])
 LAG = Histogram(
     "ingestion_lag_seconds", "Receipt of a trade after its exchange time", ["exchange"],

@@ -30,6 +30,7 @@ class Publisher:
         self.reachable = False
         self.failure: PlatformError | None = None
         self._closing = False
+        self.settled = threading.Event()  # what an earlier process left on disk is in the log, or all has failed
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self._thread.start()
 
@@ -49,11 +50,14 @@ class Publisher:
     def _run(self) -> None:
         try:
             self._unspill(at_start=True)
+            self.settled.set()
             while not self._closing and (batch := self._next()) is not None:
                 self._append(batch)
         except PlatformError as error:
             self.failure = error
             structlog.get_logger().critical("publishing ends", reason=str(error))
+        finally:
+            self.settled.set()
 
     def _next(self) -> list[Record] | None:
         """Wait for a message; return it with all that queue behind it."""

@@ -35,10 +35,14 @@ from ingestion.streams.limiter import Bucket
 from ingestion.streams.rest import RestClient
 from ingestion.streams.warmup import Member, warm_up
 from ingestion.streams.watching import Watcher
-from ingestion.tape import Tape
+from ingestion.tape import Frame, Tape, read_tail
 
 CLOCK_SECONDS = 0.25
 EXPIRE_SECONDS = 300.0
+LATE_SECONDS = 10.0
+"""How long the other exchanges wait for one that does not answer."""
+RECALL = 10 * clock.SECOND
+"""How much older than the log's newest trade the frames are that are taken from the tape again."""
 
 
 class Ingestion:
@@ -53,7 +57,9 @@ class Ingestion:
         self.keepers: list[Keeper | Watcher] = []
         self.connecting = set(given.exchanges)
         self.wanted = [Symbol.parse(one) for one in given.symbols if one != "*"]
-        self._by_symbol: dict[str, list[Member]] = defaultdict(list)
+        self._members: dict[str, list[Member]] = {}
+        self._feeds: list[Feed] = []
+        self._tail: list[Frame] = []
 
     def ready(self) -> dict[str, bool]:
         """Name each needed part and whether it works."""
@@ -64,16 +70,39 @@ class Ingestion:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop."""
-        memory = await asyncio.to_thread(Memory, self.log, self.settings.partitions)
+        memory = await asyncio.to_thread(self._remember)
         async with asyncio.TaskGroup() as tasks:
-            opened = await asyncio.gather(*(self._open(name, memory, tasks) for name in self.settings.exchanges))
-            needed = not memory.fresh(self.settings.exchanges, clock.now())
-            for symbol, members in self._by_symbol.items():
-                tasks.create_task(warm_up(symbol, members, self._history, needed=needed))
-            tasks.create_task(self._clocks([feed for feed, _ in opened]))
+            opening = [tasks.create_task(self._open(name, memory, tasks)) for name in self.settings.exchanges]
+            tasks.create_task(self._clocks())
             tasks.create_task(self._expire())
+            tasks.create_task(self._warm(opening, memory, tasks))
             await self._until(stop)
             raise asyncio.CancelledError
+
+    def _remember(self) -> Memory:
+        """Read what is in the log, after what an earlier process had to leave on disk, and the tape's newest frames."""
+        self.publisher.settled.wait()
+        memory = Memory(self.log, self.settings.partitions)
+        if memory.received_at:
+            since = memory.received_at - RECALL
+            self._tail = [frame for frame in read_tail(self.tape.directory) if frame.received_at >= since]
+        return memory
+
+    async def _warm(self, opening: list[asyncio.Task[str]], memory: Memory, tasks: asyncio.TaskGroup) -> None:
+        """Warm all symbols up together; an exchange that answers later is warmed up when it does."""
+        done, late = await asyncio.wait(opening, timeout=LATE_SECONDS)
+        self._warm_up({one.result() for one in done}, memory, tasks)
+        for one in asyncio.as_completed(late):
+            self._warm_up({await one}, memory, tasks)
+
+    def _warm_up(self, names: set[str], memory: Memory, tasks: asyncio.TaskGroup) -> None:
+        by_symbol: dict[str, list[Member]] = defaultdict(list)
+        for name in sorted(names):
+            for member in self._members[name]:
+                by_symbol[member[3].name].append(member)
+        for symbol, members in by_symbol.items():
+            needed = not memory.warm(symbol, self.settings.exchanges, clock.now())
+            tasks.create_task(warm_up(symbol, members, self._history, needed=needed))
 
     async def _until(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -84,7 +113,7 @@ class Ingestion:
             except TimeoutError:
                 continue
 
-    async def _open(self, name: str, memory: Memory, tasks: asyncio.TaskGroup) -> tuple[Feed, RestClient]:
+    async def _open(self, name: str, memory: Memory, tasks: asyncio.TaskGroup) -> str:
         exchange = open_exchange(name, self.settings.simulator_url)
         rest = RestClient(exchange)
         healer = Healer(rest)
@@ -94,11 +123,12 @@ class Ingestion:
         )  # fmt: skip
         healer.feed = feed
         flows = [self._flow(feed, one, memory) for one in await self._instruments(exchange, rest)]
-        for flow in flows:
-            self._by_symbol[flow.name].append((feed, healer, rest, flow))
+        feed.recall(self._tail)
+        self._members[name] = [(feed, healer, rest, flow) for flow in flows]
+        self._feeds.append(feed)
         if exchange.name not in exchanges():
             self._watch(feed, healer, flows, tasks)
-            return feed, rest
+            return name
         limits = exchange.limits
         connects = Bucket(limits.connections_per_window / limits.window_seconds, limits.connections_per_window - 1)
         for url, subscriptions in plan.connections(exchange, _subscriptions(flows)):
@@ -106,7 +136,7 @@ class Ingestion:
             self.keepers.append(keeper)
             tasks.create_task(keeper.run())
         self._opened(name, len(flows))
-        return feed, rest
+        return name
 
     def _opened(self, name: str, symbols: int) -> None:
         self.connecting.discard(name)
@@ -144,17 +174,19 @@ class Ingestion:
         flow = feed.add(instrument)
         known = memory.rows(feed.exchange.name, flow.name)
         if known is not None:
-            flow.ids.begin(known)
+            names = feed.exchange.name, flow.name
+            flow.open_gaps = memory.gaps(*names, "open")
+            flow.new_gaps = flow.ids.begin(known, memory.gaps(*names, "open", "lost"), memory.since)
         return flow
 
     def _history(self, message: History) -> None:
         partition = partition_of(Symbol.parse(message.symbol), self.settings.partitions)
         self.publisher.put(Position(TRADES_TOPIC, partition), encode(message))
 
-    async def _clocks(self, feeds: list[Feed]) -> None:
+    async def _clocks(self) -> None:
         while True:
             await asyncio.sleep(CLOCK_SECONDS)
-            for feed in feeds:
+            for feed in self._feeds:
                 feed.tell_clock()
 
     async def _expire(self) -> None:

@@ -1,4 +1,8 @@
-"""Messages that the event log can not take now, on disk, in order: a checksummed append-only file."""
+"""Messages that the event log can not take now, on disk, in order: a checksummed append-only file.
+
+Its first eight bytes say where the oldest message that is not yet in the log begins, so that a process killed while it
+sends a long spill does not send all of it again.
+"""
 
 import os
 import struct
@@ -9,6 +13,7 @@ from pathlib import Path
 from infra.errors import UnavailableError
 from infra.eventlog import Position
 
+_BEGIN = struct.Struct("<Q")
 _HEAD = struct.Struct("<IIHH")  # payload bytes, CRC-32, partition, topic bytes
 MOST_BYTES = 16 << 30
 Record = tuple[Position, bytes]
@@ -21,10 +26,13 @@ class Spill:
         """Open, keeping what an earlier process left; a half-written last record is cut off."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path, self._most = path, most_bytes
-        self._file = path.open("a+b", buffering=0)
-        whole = sum(_HEAD.size + len(p.topic.encode()) + len(payload) for p, payload in self._read(0))
-        self._file.truncate(whole)
-        self._end, self._begin = whole, 0
+        self._file = path.open("r+b" if path.exists() else "w+b", buffering=0)
+        head = self._file.read(_BEGIN.size)
+        begin = _BEGIN.unpack(head)[0] if len(head) == _BEGIN.size else 0
+        size = os.fstat(self._file.fileno()).st_size
+        self._begin = begin if _BEGIN.size <= begin <= size else _BEGIN.size
+        self._end = self._begin + sum(_size(record) for record in self._read(self._begin))
+        self._forget_rest(self._end)
 
     def __len__(self) -> int:
         """Bytes waiting."""
@@ -40,7 +48,7 @@ class Spill:
         if self._end + len(content) > self._most:
             raise UnavailableError(f"{self._path} holds {self._most:,} bytes and may not grow further")
         try:
-            written, reason = os.write(self._file.fileno(), content), "the disk is full"
+            written, reason = os.pwrite(self._file.fileno(), content, self._end), "the disk is full"
         except OSError as error:
             written, reason = 0, str(error)
         if written < len(content):
@@ -59,10 +67,17 @@ class Spill:
 
     def done(self, records: list[Record]) -> None:
         """Forget the oldest records, which are in the log now."""
-        self._begin += sum(_HEAD.size + len(p.topic.encode()) + len(payload) for p, payload in records)
+        self._begin += sum(map(_size, records))
         if self._begin >= self._end:
-            self._file.truncate(0)
-            self._begin = self._end = 0
+            self._begin = self._end = _BEGIN.size
+            self._forget_rest(self._end)
+        else:
+            os.pwrite(self._file.fileno(), _BEGIN.pack(self._begin), 0)
+
+    def _forget_rest(self, end: int) -> None:
+        """Cut the file off; the place to begin at is written last, so that a crash in between finds an empty file."""
+        self._file.truncate(end)
+        os.pwrite(self._file.fileno(), _BEGIN.pack(self._begin), 0)
 
     def _read(self, at: int) -> Iterator[Record]:
         with self._path.open("rb") as file:
@@ -77,3 +92,7 @@ class Spill:
     def close(self) -> None:
         """Close the file; what is in it stays."""
         self._file.close()
+
+
+def _size(record: Record) -> int:
+    return _HEAD.size + len(record[0].topic.encode()) + len(record[1])

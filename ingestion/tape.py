@@ -42,7 +42,7 @@ class Tape:
     def __init__(self, directory: Path, *, keep_hours: float, now: clock.Clock = clock.now) -> None:
         """Write into a directory; files older than `keep_hours` are removed at each new hour."""
         directory.mkdir(parents=True, exist_ok=True)
-        self._directory, self._keep, self._now = directory, int(keep_hours * clock.HOUR), now
+        self.directory, self._keep, self._now = directory, int(keep_hours * clock.HOUR), now
         self._compressor = zstandard.ZstdCompressor(level=1)
         self._hour = -1
         self._file: BinaryIO | None = None
@@ -59,13 +59,13 @@ class Tape:
         if self._file is None or hour != self._hour:
             self.close()
             self._hour = hour
-            path = self._directory / f"{hour:08d}{SUFFIX}"
+            path = self.directory / f"{hour:08d}{SUFFIX}"
             self._file = path.open("ab", buffering=0)
             self._expire(hour)
         return self._file
 
     def _expire(self, hour: int) -> None:
-        for path in self._directory.glob(f"*{SUFFIX}"):
+        for path in self.directory.glob(f"*{SUFFIX}"):
             if path.stem.isdigit() and int(path.stem) * clock.HOUR + self._keep < hour * clock.HOUR:
                 path.unlink(missing_ok=True)
 
@@ -87,8 +87,20 @@ def read_tape(path: Path, damaged: Callable[[Path, int, str], None] | None = Non
         yield from _read(file, damaged or (lambda *_: None))
 
 
+def read_tail(directory: Path, most_bytes: int = 16 << 20) -> Iterator[Frame]:
+    """Yield the newest frames of a directory: those in the last so many bytes of its newest file."""
+    for file in sorted(directory.glob(f"*{SUFFIX}"))[-1:]:
+        with file.open("rb") as opened:
+            opened.seek(max(0, file.stat().st_size - most_bytes))
+            yield from _frames(file, opened.read(), lambda *_: None)
+
+
 def _read(path: Path, damaged: Callable[[Path, int, str], None]) -> Iterator[Frame]:
-    content, at = path.read_bytes(), 0
+    yield from _frames(path, path.read_bytes(), damaged)
+
+
+def _frames(path: Path, content: bytes, damaged: Callable[[Path, int, str], None]) -> Iterator[Frame]:
+    at = 0
     while at < len(content):
         try:
             frames, end = _block(content, at)

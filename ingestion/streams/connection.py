@@ -16,8 +16,9 @@ Receive = Callable[["Connection", list[bytes], list[int]], None]
 class Connection(WSListener):
     """Gives frames to `receive(connection, frames, received_at)` once per turn of the event loop."""
 
-    def __init__(self, number: int, receive: Receive, now: clock.Clock = clock.now) -> None:
-        """Wait for picows to connect; `number` names the connection on the tape."""
+    def __init__(self, number: int, receive: Receive, frame_bytes: int = 8 << 20, now: clock.Clock = clock.now) -> None:
+        """Wait for picows to connect; `number` names the connection on the tape, larger messages end it."""
+        self._frame_bytes = frame_bytes
         self.number = number
         self.opened_at = now()
         self.last_frame_at = now()
@@ -41,6 +42,9 @@ class Connection(WSListener):
             payload = frame.get_payload_as_bytes()
             if not frame.fin or self._parts:
                 self._parts.append(payload)
+                if sum(map(len, self._parts)) > self._frame_bytes:
+                    transport.disconnect()
+                    return
                 if not frame.fin:
                     return
                 payload, self._parts = b"".join(self._parts), []
@@ -78,7 +82,7 @@ async def connect(url: str, number: int, receive: Receive, frame_bytes: int) -> 
     try:
         _, connection = await asyncio.wait_for(
             ws_connect(
-                lambda: Connection(number, receive),
+                lambda: Connection(number, receive, frame_bytes),
                 url,
                 websocket_handshake_timeout=HANDSHAKE_SECONDS,
                 max_frame_size=frame_bytes,

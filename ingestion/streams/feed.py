@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 import numpy as np
+import structlog
 
 from infra import clock
 from infra.eventlog import Position
@@ -66,7 +67,7 @@ class Feed:
         """Take frames that came together on one connection."""
         name = self.exchange.name
         pairs = zip(frames, times, strict=True)
-        self._tape.write([Frame(at, name, perpetual, connection.number, frame) for frame, at in pairs])
+        self._keep([Frame(at, name, perpetual, connection.number, frame) for frame, at in pairs])
         metrics.FRAMES.labels(name).inc(len(frames))
         decoded = self.exchange.decode(frames, times)
         for index, reason in decoded.rejected:
@@ -77,6 +78,31 @@ class Feed:
             self.clock = max(self.clock, decoded.clock)
         if (listener := self.decoded.get(connection.number)) is not None:
             listener(decoded)
+
+    def _keep(self, frames: list[Frame]) -> None:
+        """Write frames onto the tape; a tape that can not be written must not stop the trades."""
+        try:
+            self._tape.write(frames)
+        except OSError as error:
+            metrics.TAPE_FAILED.labels(self.exchange.name).inc(len(frames))
+            structlog.get_logger().error("raw frames could not be kept", reason=str(error))
+
+    def recall(self, frames: list[Frame]) -> None:
+        """Take frames from the tape again that an earlier process may not have brought to the log."""
+        for perpetual in (False, True):
+            mine = [one for one in frames if one.exchange == self.exchange.name and one.perpetual is perpetual]
+            if mine:
+                decoded = self.exchange.decode([one.payload for one in mine], [one.received_at for one in mine])
+                decoded.symbols, decoded.trades = self._followed(decoded, perpetual=perpetual)
+                self._trades(decoded, perpetual=perpetual)
+
+    def _followed(self, decoded: Decoded, *, perpetual: bool) -> tuple[list[str], Rows]:
+        """Leave out what was rejected then, or is no longer followed."""
+        rows = decoded.trades
+        known = np.array([(perpetual, symbol) in self.flows for symbol in decoded.symbols], bool)
+        if not len(rows):
+            return decoded.symbols, rows
+        return decoded.symbols, rows[known[rows["symbol"]] & (rows["traded_at"] <= rows["received_at"] + AHEAD)]
 
     def _trades(self, decoded: Decoded, *, perpetual: bool) -> None:
         rows = decoded.trades
@@ -90,9 +116,9 @@ class Feed:
         for index, symbol in enumerate(decoded.symbols):
             flow = self.flows.get((perpetual, symbol))
             mine = rows if len(decoded.symbols) == 1 else rows[rows["symbol"] == index]
-            if flow is None:
+            if flow is None and len(mine):
                 self.reject(mine.tobytes(), clock.now(), f"trades of {symbol!r}, which was not subscribed to")
-            elif len(mine):
+            elif flow is not None and len(mine):
                 flow.came(Channel.TRADES, int(mine["received_at"][-1]))
                 self.take(flow, mine)
 

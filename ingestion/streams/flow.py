@@ -1,12 +1,13 @@
 """One symbol on one exchange: what has come, what is missing, and what waits for its history."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from infra.clock import SECOND
 from ingestion.exchanges.exchange import Channel
 from ingestion.market import Instrument
 from ingestion.messages import Rows
-from ingestion.streams.sequence import DenseIds, LooseIds
+from ingestion.streams.sequence import DenseIds, Hole, LooseIds
 
 QUIET = 60.0
 """Seconds of silence that are never a stall."""
@@ -24,6 +25,10 @@ class Flow:
     last_at: dict[Channel, int] = field(default_factory=dict)  # receipt of the last message of each channel
     history_until: int = 0  # end of the candles fetched for it; trades are wanted from here on
     pause: float = 1.0  # usual seconds between messages of trades
+    subscribed: asyncio.Event = field(default_factory=asyncio.Event)
+    open_gaps: list[Hole] = field(default_factory=list)  # recorded by an earlier process, to be healed by this one
+    new_gaps: list[Hole] = field(default_factory=list)  # left by an earlier process without a record
+    acting: bool = False  # a step is under way
     probed: int = 0  # steps taken against a stall: probe, resubscribe, reconnect
 
     @property
@@ -37,6 +42,11 @@ class Flow:
             self.pause += 0.05 * ((at - self.last_at[channel]) / SECOND - self.pause)
         self.last_at[channel] = at
         self.probed = 0
+
+    def begin(self, at: int) -> None:
+        """Note that the exchange has agreed to send: silence counts from here on."""
+        self.last_at.setdefault(Channel.TRADES, at)
+        self.subscribed.set()
 
     def stalled(self, now: int) -> bool:
         """Tell whether trades have been silent far longer than usual."""

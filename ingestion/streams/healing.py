@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 
+import numpy as np
 import structlog
 
 from infra import clock
@@ -13,15 +14,16 @@ from ingestion.market import TRADE
 from ingestion.messages import Rows
 from ingestion.streams.feed import Feed, healed
 from ingestion.streams.flow import Flow
-from ingestion.streams.sequence import DenseIds, Hole
-
-import numpy as np  # isort: skip
+from ingestion.streams.sequence import DenseIds, Hole, LooseIds
 
 REORDER_SECONDS = 0.25
 """Frames that come out of order fill a hole by themselves within this time."""
+QUIET_SECONDS = 2.0
+"""A symbol that has not traded for so long after a reconnect is asked for by REST; ids tell of the others' gaps."""
 GIVE_UP_SECONDS = 600.0
 """After so long a late trade would not be taken into its candle anyway."""
 OLD = 10 * clock.MINUTE
+MISSING_IDS, NO_CONNECTION = "trade ids are missing", "the connection was lost"
 
 
 class Healer:
@@ -34,58 +36,97 @@ class Healer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def on_hole(self, flow: Flow, hole: Hole) -> None:
-        """Record a gap that ids revealed, and begin to heal it."""
-        self.feed.gap(flow, "open", hole, "trade ids are missing")
-        if clock.now() - hole.from_at > OLD and hole.from_at:
-            self.feed.gap(flow, "lost", hole, "older than the ten minutes in which a candle is revised")
-            return
-        self._start(self._heal_ids(flow, hole))
+        """Begin to heal a gap that ids revealed."""
+        self._start(self._heal_ids(flow, hole, recorded=False))
+
+    def resume(self, flow: Flow) -> None:
+        """Go on with what an earlier process left: gaps it recorded, gaps it did not, and the time since it ended."""
+        for hole in flow.open_gaps:
+            dense = isinstance(flow.ids, DenseIds)
+            self._start(
+                self._heal_ids(flow, hole, recorded=True) if dense else self._heal_times(flow, hole, recorded=True)
+            )
+        for hole in flow.new_gaps:
+            self.on_hole(flow, hole)
+        flow.open_gaps, flow.new_gaps = [], []
 
     def reconnected(self, flow: Flow, since: int) -> None:
-        """Fetch what may have been missed where ids have no order, from the last known trade on."""
-        if not isinstance(flow.ids, DenseIds) and flow.held is None and since:
-            self._start(self._heal_times(flow, since))
+        """Fetch what may have been missed from the last known trade on."""
+        if flow.held is not None or not since:
+            return
+        if isinstance(flow.ids, DenseIds):
+            self._start(self._ask_quiet(flow, flow.ids))
+        else:
+            self._start(self._heal_times(flow, Hole(0, 0, since, clock.now()), recorded=False))
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _heal_ids(self, flow: Flow, hole: Hole) -> None:
+    async def _heal_ids(self, flow: Flow, hole: Hole, *, recorded: bool) -> None:
         ids = flow.ids
         if not isinstance(ids, DenseIds):
             raise TypeError(type(ids))
         await asyncio.sleep(REORDER_SECONDS)
+        if not recorded:
+            if not ids.missing(hole):
+                return
+            self.feed.gap(flow, "open", hole, MISSING_IDS)
         began, pause = clock.now(), 0.5
-        while ids.missing(hole) and clock.now() - began < GIVE_UP_SECONDS * clock.SECOND:
-            after = next(h.first_id for h in ids.holes if h.last_id >= hole.first_id) - 1
+        reachable = self.feed.clock - hole.to_at < OLD
+        while reachable and ids.missing(hole) and clock.now() - began < GIVE_UP_SECONDS * clock.SECOND:
+            after = next(one.first_id for one in ids.holes if one.overlaps(hole)) - 1
             rows = await self.fetch(flow, after_id=after, since=hole.from_at)
             if rows is not None:
                 inside = rows[(rows["id_low"] >= hole.first_id) & (rows["id_low"] <= hole.last_id)]
-                self._take(flow, inside)
+                self.take(flow, inside)
                 if len(rows) and not len(inside) and int(rows["id_low"].min()) > hole.last_id:
                     break  # the exchange no longer has them
-            if ids.missing(hole):
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 15.0)
-        self.feed.gap(flow, "lost" if ids.missing(hole) else "healed", hole, "trade ids are missing")
+                if len(inside):
+                    continue
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 15.0)
+        self.feed.gap(flow, "lost" if ids.missing(hole) else "healed", hole, MISSING_IDS)
 
-    async def _heal_times(self, flow: Flow, since: int) -> None:
-        hole = Hole(0, 0, since, clock.now())
-        self.feed.gap(flow, "open", hole, "the connection was lost")
-        rows = None
+    async def _ask_quiet(self, flow: Flow, ids: DenseIds) -> None:
+        high, at = ids.high, ids.last_at
+        await asyncio.sleep(QUIET_SECONDS)
+        if ids.high == high:
+            rows = await self.fetch(flow, after_id=high, since=at)
+            if rows is not None:
+                self.take(flow, rows[rows["id_low"] > high])
+
+    async def _heal_times(self, flow: Flow, hole: Hole, *, recorded: bool) -> None:
+        """Where ids have no order: fetch what the exchange still gives; whole if that reaches back to the gap."""
+        ids, rows = flow.ids, None
+        if not isinstance(ids, LooseIds):
+            raise TypeError(type(ids))
         while rows is None and clock.now() - hole.to_at < GIVE_UP_SECONDS * clock.SECOND:
             rows = await self.fetch(flow, after_id=0, since=0)
             if rows is None:
+                recorded = self._record(flow, hole, recorded=recorded)
                 await asyncio.sleep(2.0)
-        whole = rows is not None and len(rows) > 0 and int(rows["traded_at"].min()) <= since
+        whole, missed = False, np.empty(0, TRADE)
         if rows is not None:
-            self._take(flow, rows[rows["traded_at"] >= since])
-        self.feed.gap(flow, "healed" if whole else "lost", hole, "the connection was lost")
+            whole = len(rows) > 0 and int(rows["traded_at"].min()) <= hole.from_at
+            missed = rows[(rows["traded_at"] >= hole.from_at) & ids.unknown(rows)]
+            early = missed["traded_at"] <= hole.to_at
+            if not whole or early.any():
+                recorded = self._record(flow, hole, recorded=recorded)
+            self.take(flow, missed)
+        if recorded:
+            self.feed.gap(flow, "healed" if whole else "lost", hole, NO_CONNECTION)
 
-    def _take(self, flow: Flow, rows: Rows) -> None:
-        metrics.HEALED.labels(self.feed.exchange.name).inc(len(rows))
+    def _record(self, flow: Flow, hole: Hole, *, recorded: bool) -> bool:
+        if not recorded:
+            self.feed.gap(flow, "open", hole, NO_CONNECTION)
+        return True
+
+    def take(self, flow: Flow, rows: Rows) -> None:
+        """Give trades that came by REST to the feed."""
         if len(rows):
+            metrics.HEALED.labels(self.feed.exchange.name).inc(len(rows))
             self.feed.take(flow, healed(rows))
 
     async def fetch(self, flow: Flow, *, after_id: int, since: int) -> Rows | None:

@@ -22,6 +22,8 @@ OVERLAP_SECONDS = 6.0
 REPLACE_PART = 23.5 / 24
 """Part of an exchange's connection lifetime after which we replace a connection ourselves."""
 TICK_SECONDS = 1.0
+RETRY_SECONDS = 60.0
+"""Between attempts to replace a connection that still works."""
 
 
 class Keeper:
@@ -38,6 +40,7 @@ class Keeper:
         self._backoff = Backoff()
         self._perpetual = subscriptions[0].instrument.symbol.perpetual
         self._requests = 0
+        self._acts: set[asyncio.Task[None]] = set()
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self.up = False
 
@@ -63,8 +66,8 @@ class Keeper:
             if current is not None:
                 current.close()
 
-    async def _open(self) -> Connection:
-        """Connect and subscribe. Raises UnavailableError."""
+    async def _open(self, *, instead: bool = False) -> Connection:
+        """Connect and subscribe; nothing is missed where it is `instead` of one still open. Raises UnavailableError."""
         await self._connects.take()
         exchange = self._feed.exchange
         before = {id(flow): flow.ids.last_at for flow in self._flows()}
@@ -76,7 +79,9 @@ class Keeper:
             self._forget(connection)
             raise
         for flow in self._flows():
-            self._healer.reconnected(flow, before[id(flow)])
+            flow.begin(clock.now())
+            if not instead:
+                self._healer.reconnected(flow, before[id(flow)])
         return connection
 
     def _flows(self) -> list[Flow]:
@@ -119,7 +124,7 @@ class Keeper:
 
     async def _watch(self, connection: Connection) -> Connection:
         """Ping and watch until the connection ends or is dead; replace it before its lifetime ends."""
-        exchange, pinged = self._feed.exchange, clock.now()
+        exchange, pinged, again = self._feed.exchange, clock.now(), 0.0
         lifetime = (exchange.limits.lifetime_seconds or 1e9) * REPLACE_PART
         closed = asyncio.ensure_future(connection.closed())
         try:
@@ -133,35 +138,60 @@ class Keeper:
                     structlog.get_logger().warning("the connection is silent", exchange=exchange.name)
                     connection.close()
                     break
-                if await self._stalled(connection, now):
-                    break
-                if now - connection.opened_at > lifetime * clock.SECOND:
-                    connection, old = await self._open(), connection
-                    await asyncio.sleep(OVERLAP_SECONDS)
-                    self._forget(old)
-                    closed.cancel()
-                    closed = asyncio.ensure_future(connection.closed())
+                self._look_for_stalls(connection, now)
+                if now - connection.opened_at > lifetime * clock.SECOND and now > again:
+                    fresh = await self._replaced(connection)
+                    again = clock.now() + RETRY_SECONDS * clock.SECOND
+                    if fresh is not connection:
+                        closed.cancel()
+                        connection, closed = fresh, asyncio.ensure_future(fresh.closed())
         finally:
             closed.cancel()
             self._forget(connection)
         return connection
 
-    async def _stalled(self, connection: Connection, now: int) -> bool:
-        """Act on streams that fell silent: probe by REST, subscribe again, at last connect again (True)."""
-        for flow in self._flows():
-            if not flow.stalled(now):
-                continue
-            metrics.STALLS.labels(self._feed.exchange.name).inc()
-            if await self._act(connection, flow):
-                return True
-        return False
+    async def _replaced(self, connection: Connection) -> Connection:
+        """Make before break: a second connection takes over once both have run side by side for a while."""
+        try:
+            fresh = await self._open(instead=True)
+        except UnavailableError as error:
+            structlog.get_logger().warning("no new connection yet, the old one stays", reason=str(error)[:300])
+            return connection
+        await asyncio.sleep(OVERLAP_SECONDS)
+        self._forget(connection)
+        structlog.get_logger().info("connection replaced before its end", exchange=self._feed.exchange.name)
+        return fresh
 
-    async def _act(self, connection: Connection, flow: Flow) -> bool:
-        """Take the next step against a stall; a symbol that simply does not trade is left alone."""
-        rows = await self._healer.fetch(flow, after_id=0, since=flow.ids.last_at + 1)
-        if rows is not None and not len(rows[rows["traded_at"] > flow.ids.last_at]):
-            flow.came(Channel.TRADES, clock.now())
-            return False
+    def _look_for_stalls(self, connection: Connection, now: int) -> None:
+        """Act on streams that fell silent, each in its own task: one slow answer must not keep us from pinging."""
+        for flow in self._flows():
+            if flow.stalled(now) and not flow.acting:
+                flow.acting = True
+                task = asyncio.get_running_loop().create_task(self._act(connection, flow))
+                self._acts.add(task)
+                task.add_done_callback(self._acts.discard)
+
+    async def _act(self, connection: Connection, flow: Flow) -> None:
+        try:
+            if await self._against_stall(connection, flow):
+                connection.close()
+        finally:
+            flow.acting = False
+
+    async def _against_stall(self, connection: Connection, flow: Flow) -> bool:
+        """Take the next step: probe by REST, subscribe again, at last connect again (True).
+
+        A symbol that simply does not trade is left alone; what REST gives meanwhile is taken.
+        """
+        known_at = flow.ids.last_at
+        rows = await self._healer.fetch(flow, after_id=0, since=known_at + 1)
+        if rows is not None:
+            rows = rows[rows["traded_at"] > known_at]
+            if not len(rows) or flow.ids.last_at > known_at:
+                flow.came(Channel.TRADES, clock.now())
+                return False
+            self._healer.take(flow, rows)
+        metrics.STALLS.labels(self._feed.exchange.name).inc()
         structlog.get_logger().warning("a stream is silent", exchange=self._feed.exchange.name, symbol=flow.name)
         flow.probed += 1
         if flow.probed > 1:
@@ -173,7 +203,7 @@ class Keeper:
             await self._subscribe(connection, mine)
         except UnavailableError:
             return True
-        self._healer.reconnected(flow, flow.ids.last_at)
+        self._healer.reconnected(flow, known_at)
         return False
 
     def _forget(self, connection: Connection) -> None:

@@ -1,9 +1,11 @@
 """Which trades of one symbol have come: duplicates are dropped, holes in dense ids are gaps with an exact span."""
 
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from infra.clock import MINUTE
 from ingestion.messages import Rows
@@ -20,6 +22,10 @@ class Hole(NamedTuple):
     from_at: int
     to_at: int
 
+    def overlaps(self, other: "Hole") -> bool:
+        """Tell whether they share an id."""
+        return self.first_id <= other.last_id and other.first_id <= self.last_id
+
 
 class DenseIds:
     """Ids that count up by one: a high-water mark and the holes below it."""
@@ -30,11 +36,27 @@ class DenseIds:
         self.last_at = 0
         self.holes: list[Hole] = []
 
-    def begin(self, rows: Rows) -> None:
-        """Take trades that are in the log already, whatever their order."""
-        if len(rows):
-            newest = int(np.argmax(rows["id_low"]))
-            self.high, self.last_at = int(rows["id_low"][newest]), int(rows["traded_at"][newest])
+    def begin(self, rows: Rows, known: Sequence[Hole] = (), since: int = 0) -> list[Hole]:
+        """Take trades that are in the log already, whatever their order.
+
+        Returns the holes among them that begin after `since` and are none of those `known`, which stay open.
+        """
+        if not len(rows):
+            return []
+        rows = rows[np.argsort(rows["id_low"], kind="stable")]
+        first, last = rows["id_low"].astype(np.int64) - rows["count"] + 1, rows["id_low"].astype(np.int64)
+        last = np.maximum.accumulate(last)
+        self.high, self.last_at = int(last[-1]), int(rows["traded_at"][-1])
+        gaps = [
+            Hole(int(last[n]) + 1, int(first[n + 1]) - 1, int(rows["traded_at"][n]), int(rows["traded_at"][n + 1]))
+            for n in np.flatnonzero(first[1:] > last[:-1] + 1)
+        ]
+        gaps[:0] = [
+            hole._replace(last_id=min(hole.last_id, int(first[0]) - 1)) for hole in known if hole.first_id < first[0]
+        ]
+        fresh = [hole for hole in gaps if hole.from_at > since and not any(map(hole.overlaps, known))]
+        self.holes = [hole for hole in gaps if hole in fresh or any(map(hole.overlaps, known))]
+        return fresh
 
     def accept(self, rows: Rows) -> tuple[Rows, list[Hole]]:
         """Return the rows that are new, and the holes that they reveal."""
@@ -55,7 +77,7 @@ class DenseIds:
             return True, None
         if first > self.high:
             hole = Hole(self.high + 1, first - 1, self.last_at, at)
-            self.holes.append(hole)
+            self.holes = [*(one for one in self.holes if one.to_at > at - WINDOW), hole]
             self.high, self.last_at = last, at
             return True, hole
         return self._fill(first, last), None
@@ -88,10 +110,11 @@ class LooseIds:
         self._seen: set[tuple[int, int]] = set()
         self._order: deque[tuple[int, tuple[int, int]]] = deque()
 
-    def begin(self, rows: Rows) -> None:
+    def begin(self, rows: Rows, known: Sequence[Hole] = (), since: int = 0) -> list[Hole]:  # noqa: ARG002  # see DenseIds
         """Take trades that are in the log already."""
         if len(rows):
             self.accept(rows)
+        return []
 
     def accept(self, rows: Rows) -> tuple[Rows, list[Hole]]:
         """Return the rows that are new; holes can not be seen in such ids."""
@@ -104,6 +127,14 @@ class LooseIds:
             self._seen.add(key)
             self._order.append((at, key))
             self.last_at = max(self.last_at, at)
+        self._expire()
+        return rows[keep], []
+
+    def unknown(self, rows: Rows) -> npt.NDArray[np.bool_]:
+        """Tell of each row whether it has not come yet."""
+        pairs = zip(rows["id_high"].tolist(), rows["id_low"].tolist(), strict=True)
+        return np.fromiter((key not in self._seen for key in pairs), bool, len(rows))
+
+    def _expire(self) -> None:
         while self._order and self._order[0][0] < self.last_at - WINDOW:
             self._seen.discard(self._order.popleft()[1])
-        return rows[keep], []

@@ -1,7 +1,7 @@
 """History before the first live trade: the exchanges' own closed candles, one message per symbol and timeframe."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 import numpy as np
 import structlog
@@ -13,7 +13,7 @@ from ingestion.market import CANDLE, TRADE, Timeframe
 from ingestion.messages import History, Rows
 from ingestion.streams.feed import Feed, concatenated
 from ingestion.streams.flow import Flow
-from ingestion.streams.healing import Healer
+from ingestion.streams.healing import OLD, Healer
 
 WANTED = {Timeframe.M1: 600, Timeframe.M5: 300, Timeframe.M15: 300, Timeframe.H1: 500}
 BUILT = (Timeframe.H4, Timeframe.D1)  # from 1h: exchanges open long candles by their own calendars
@@ -61,18 +61,30 @@ def _publish(symbol: str, candles: dict[Timeframe, dict[str, Rows]], publish: Ca
 
 
 async def _release(member: Member) -> None:
-    """Fetch the trades since the history's end, unless the log knows newer ones; then let all flow."""
+    """Fetch the trades since the history's end, unless the log ends near by; then let all flow."""
     feed, healer, _, flow = member
-    before, since = np.empty(0, TRADE), flow.history_until or Timeframe.M1.opened_at(clock.now())
-    if flow.ids.last_at == 0:
+    before, known_at = np.empty(0, TRADE), flow.ids.last_at
+    subscribed = await _within(flow.subscribed.wait())
+    since = flow.history_until or Timeframe.M1.opened_at(clock.now())
+    if subscribed and (feed.clock or clock.now()) - known_at > OLD:
         try:
             before = await asyncio.wait_for(healer.since(flow, since - clock.MINUTE), PATIENCE_SECONDS)
         except TimeoutError:
             structlog.get_logger().warning("the begun minute could not be fetched", symbol=flow.name)
     wanted = before[before["traded_at"] >= since]
     feed.release(flow, wanted)
+    healer.resume(flow)
+    if subscribed:
+        healer.reconnected(flow, known_at)
     if len(wanted) < len(before):  # what was fetched reaches back behind `since`
         feed.covered(flow, since)
+
+
+async def _within(work: Coroutine[object, object, bool]) -> bool:
+    try:
+        return await asyncio.wait_for(work, PATIENCE_SECONDS)
+    except TimeoutError:
+        return False
 
 
 def summed(rows: Rows, timeframe: Timeframe) -> Rows:

@@ -34,6 +34,7 @@ class Watcher:
                 async for frame in self._exchange.watch(self._flow.instrument):
                     if not self.up:
                         self.up = True
+                        self._flow.begin(clock.now())
                         self._healer.reconnected(self._flow, before)
                     self._feed.receive(self._source, [frame], [clock.now()], perpetual=perpetual)
                     self._backoff.flowed()
