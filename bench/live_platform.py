@@ -92,7 +92,7 @@ def command(arguments: list[str], environment: dict[str, str], log: Path) -> Ite
 def platform(
     directory: Path, *, simulator: list[str] | None = None, settings: dict[str, str] | None = None, only: str = ""
 ) -> Iterator[Platform]:
-    """Run `cap up` (or parts of it) against a simulator started with these options; yield once the API is ready."""
+    """Run `cap up` (or parts of it) against a simulator started with these options; yield once all is ready."""
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     environment = {f"CAP_{name}": str(port) for name, port in ports.items()}
     environment |= {"CAP_DATA_DIRECTORY": str(directory / "data"), **(settings or {})}
@@ -108,5 +108,6 @@ def platform(
             environment["CAP_SIMULATOR_URL"] = url
         process = stack.enter_context(command([*up, *(["--only", only] if only else [])], environment, log))
         running = Platform(ports, process, log, environment)
-        wait_until_answers(f"{running.api}/ready", process, log)
+        for port in (ports["PORT"], ports["INGESTION_METRICS_PORT"], ports["REALTIME_METRICS_PORT"]):
+            wait_until_answers(f"http://127.0.0.1:{port}/ready", process, log)
         yield running
