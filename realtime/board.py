@@ -4,7 +4,7 @@ Every array grows by doubling, and all of it stands in the checkpoint. `states` 
 `settled_states` after the last one that can no longer be revised: a revision starts from there.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -77,7 +77,7 @@ class Board:
         self.grid = grown(self.grid, lines)
         fresh = np.tile(self.row, (series, 1))
         self.states = _extended(self.states, fresh)
-        self.settled_states = _extended(self.settled_states, fresh)
+        self.settled_states = _extended(self.settled_states, fresh.copy())
         self.values = _extended(self.values, np.full((series, DEPTH, self.width), np.nan))
         self.recomputed = _extended(self.recomputed, np.zeros((series, DEPTH), np.int64))
         self.sequences = _extended(self.sequences, np.zeros((series, CHANNELS), np.int64))
@@ -91,7 +91,7 @@ class Board:
 
     def members(self, line: int) -> Ints:
         """Return the lines of a composite."""
-        row = self.grid.members[line]
+        row: Ints = self.grid.members[line]
         return row[row >= 0]
 
     def last_opened_at(self, series: int) -> int:
@@ -119,6 +119,6 @@ class Board:
             array[...] = arrays[name]
 
 
-def _extended(old: npt.NDArray[np.generic], larger: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def _extended(old: Any, larger: Any) -> Any:
     larger[: old.shape[0]] = old
     return larger

@@ -93,6 +93,8 @@ class Calculation:
 
     def forming(self, rows: Ints, pending: Ints) -> Floats:
         """Return the values (series, columns) of forming bars, `pending` of which stand after the last closed one."""
+        if not len(rows):
+            return np.empty((0, self.board.width))
         count = self.board.grid.closed[rows]
         out = self._fold(self.board.states, rows, count, count + pending, commit=False)
         values: Floats = out[np.arange(len(rows)), :, pending - 1]

@@ -22,10 +22,11 @@ DEPTH = 32
 """Cells kept per series: minutes that may still be revised, and the children of a forming candle."""
 
 
-def _fields(dtype: np.dtype[np.void]) -> dict[str, Any]:
+def _fields(dtype: np.dtype[np.void]) -> Any:
     """Return names, formats, offsets of a dtype without its padding, which numba cannot read."""
     names = [name for name in dtype.names or () if name != "_"]
-    formats, offsets = [dtype.fields[n][0] for n in names], [dtype.fields[n][1] for n in names]  # type: ignore[index]  # has fields
+    fields: Any = dtype.fields
+    formats, offsets = [fields[n][0] for n in names], [fields[n][1] for n in names]
     return {"names": names, "formats": formats, "offsets": offsets, "itemsize": dtype.itemsize}
 
 
@@ -90,7 +91,7 @@ def raise_scales(cell: Any, price_scale: int, quantity_scale: int) -> bool:
 
 
 @kernel
-def before(at: int, exchange: int, sequence: int, high: int, low: int, cell: Any) -> bool:
+def before(at: int, exchange: int, sequence: int, high: int, low: int, cell: Any) -> Any:
     """Tell whether a trade's key comes before the cell's first."""
     if at != cell.first_at:
         return at < cell.first_at
@@ -102,7 +103,7 @@ def before(at: int, exchange: int, sequence: int, high: int, low: int, cell: Any
 
 
 @kernel
-def after(at: int, exchange: int, sequence: int, high: int, low: int, cell: Any) -> bool:
+def after(at: int, exchange: int, sequence: int, high: int, low: int, cell: Any) -> Any:
     """Tell whether a trade's key comes after the cell's last."""
     if at != cell.last_at:
         return at > cell.last_at
@@ -128,7 +129,7 @@ def set_last(cell: Any, price: int, at: int, exchange: int, sequence: int, high:
 
 
 @compiled
-def rescaled(mantissa: int, scale: int, wanted: int) -> int:
+def rescaled(mantissa: int, scale: int, wanted: int) -> Any:
     """Write a mantissa with `wanted` decimals, -1 if it would not fit."""
     if scale == wanted:
         return mantissa
@@ -138,7 +139,7 @@ def rescaled(mantissa: int, scale: int, wanted: int) -> int:
 
 
 @kernel
-def add(cell: Any, trade: Any, exchange: int) -> int:
+def add(cell: Any, trade: Any, exchange: Any) -> int:
     """Fold one trade into its cell; return USED or TOO_LARGE (then the cell's amounts are as before)."""
     price, quantity = trade.price, trade.quantity
     if cell.volume == 0:
@@ -180,12 +181,13 @@ def add(cell: Any, trade: Any, exchange: int) -> int:
 
 @compiled
 def fold_trades(
-    trades: Cells, lines: Ints, exchange: int, floor: int, ceiling: int, levels: int,
-    cells: Cells, count: Ints, first: Ints, upcoming: Ints, newest: Ints, seen: Ints, taken: Ints, touched: npt.NDArray[np.uint32],
-    fates: npt.NDArray[np.uint8],
+    trades: Cells, lines: Ints, exchange: Any, floor: int, ceiling: int, levels: int,
+    cells: Cells, count: Ints, first: Ints, upcoming: Ints, newest: Ints, seen: Ints, taken: Ints,
+    touched: npt.NDArray[np.uint32], fates: npt.NDArray[np.uint8],
 ) -> int:  # fmt: skip
-    """Fold trades (FOLDED) of one exchange into their minutes; `fates` gets each one's fate. Return how many were not used.
+    """Fold trades (FOLDED) of one exchange into their minutes; return how many were not used.
 
+    `fates` gets each trade's fate.
     `lines[symbol]` is the line of a message's symbol; minutes outside `floor..ceiling` are refused. Per line: `first`
     is its oldest minute, `upcoming` the next to close, `newest` the latest with trades, `seen` the earliest trade,
     `taken` how many there were, `touched` has bit `minute mod DEPTH` set for each minute that changed.

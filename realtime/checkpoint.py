@@ -63,7 +63,7 @@ def pack(header: Header, arrays: Arrays) -> list[bytes | memoryview]:
     """Write a checkpoint as pieces; the arrays are not copied."""
     head = msgspec.msgpack.encode(header)
     pieces: list[bytes | memoryview] = [MAGIC, _LENGTH.pack(len(head)), head]
-    pieces += [memoryview(np.ascontiguousarray(array).view(np.uint8).reshape(-1)) for array in arrays.values()]
+    pieces += [np.ascontiguousarray(array).view(np.uint8).reshape(-1).data for array in arrays.values()]
     return pieces
 
 
@@ -91,7 +91,7 @@ def write(directory: Path, generation: int, pieces: list[bytes | memoryview]) ->
 
 def _write_all(descriptor: int, piece: bytes | memoryview) -> None:
     view = memoryview(piece)
-    while len(view):
+    while view.nbytes:
         view = view[os.write(descriptor, view) :]
 
 
@@ -143,7 +143,7 @@ def newest(directory: Path, fingerprint: str, config: str) -> Iterator[tuple[int
         if header.fingerprint != fingerprint or header.config != config:
             which = "code" if header.fingerprint != fingerprint else "settings"
             raise ForeignError(
-                f"the checkpoint {path.name} was made with other {which}; start with `cap realtime --migrate` to rebuild "
-                "the state from the log's beginning"
+                f"the checkpoint {path.name} was made with other {which}; start with `cap realtime --migrate` to "
+                "rebuild the state from the log's beginning"
             )
         yield generation, found

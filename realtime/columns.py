@@ -4,6 +4,7 @@ Within one candle the sums are taken over whole runs of rows, which the compiler
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from realtime.wide import LARGEST, product, total
 
 
 @compiled
-def end_of(traded_at: Ints, begin: int, before: int) -> int:
+def end_of(traded_at: Ints, begin: int, before: int) -> Any:
     """Return the first row from `begin` on whose time is not before `before`: steps that double, then halves."""
     step, low = 1, begin
     while low + step < traded_at.shape[0] and traded_at[low + step] < before:
@@ -49,7 +50,8 @@ def fold_run(cell: Cells, price: Ints, quantity: Ints, buys: Ints, begin: int, e
             volume += one
     for one, buy in zip(quantities, buys[begin:end]):  # noqa: B905 - numba has no strict, and buys may be empty
         bought += one * buy
-    quote_high, quote_low = np.int64(0), np.uint64(0)
+    quote_high: Any = np.int64(0)
+    quote_low: Any = np.uint64(0)
     if high <= LARGEST // volume:
         quote = 0
         for i in range(end - begin):

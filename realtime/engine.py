@@ -59,9 +59,6 @@ class Engine:
         elif isinstance(message, Coverage):
             line = self.line(partition, message.exchange, message.symbol)
             self.board.grid.seen[line] = min(int(self.board.grid.seen[line]), message.since)
-        elif isinstance(message, Coverage):
-            line = self.line(partition, message.exchange, message.symbol)
-            self.board.grid.seen[line] = min(int(self.board.grid.seen[line]), message.since)
         elif isinstance(message, Audit):
             self._audit(partition, message, out)
         return out
@@ -116,7 +113,8 @@ class Engine:
         floor = (watermark - self.window - 1) // MINUTE
         refused = fold_trades(
             folded(trades), lines, np.uint64(exchange_code(message.exchange)), floor, watermark // MINUTE, LEVELS,
-            grid.cells, grid.closed, grid.first, grid.upcoming, grid.newest, grid.seen, grid.taken, grid.touched, self._fates,
+            grid.cells, grid.closed, grid.first, grid.upcoming, grid.newest, grid.seen, grid.taken, grid.touched,
+            self._fates,
         )  # fmt: skip
         self.trades += len(trades)
         if refused:
@@ -265,7 +263,7 @@ class Engine:
             out.append(self._emission(partition, Kind.REVISED, rows, changed, watermark))
 
     def _emission(self, partition: int, kind: Kind, made: Any, bars: Any, known_at: int | None) -> Emission:
-        """Number and collect candles (series, slot, bar) and values (series, bar)."""
+        """Give candles (series, slot, bar) and values (series, bar) their sequences, and score them."""
         board, grid = self.board, self.board.grid
         candles = candle_rows(grid.cells[made[:, 0], made[:, 1]])
         sequences = np.array([self._next(series, 0) for series in made[:, 0].tolist()], np.int64)

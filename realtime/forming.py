@@ -5,7 +5,7 @@ import numpy as np
 from infra.clock import MINUTE
 from realtime.board import Board
 from realtime.calculation import Calculation
-from realtime.candles import CELL, DEPTH, UNSET, Cells, Ints, clear
+from realtime.candles import CELL, DEPTH, Cells, Ints, clear
 from realtime.closing import own_minute, store, write_bar
 from realtime.emission import Rows, candle_rows
 from realtime.grid import Grid
@@ -17,40 +17,50 @@ MOST = 16
 
 
 @compiled
-def form(grid: Grid, lines: Ints, spare: Cells, formed: Cells, pending: Ints) -> None:
-    """Write forming candles of lines to `formed` (line by line, LEVELS each) and their bars behind the closed ones.
-
-    `pending` gets how many bars stand behind the closed ones: more than one while a minute that has ended still waits
-    for late trades, 0 if there is nothing to show.
-    """
-    for k in range(lines.shape[0]):
-        line = lines[k]
-        begin, end, composite = grid.upcoming[line], grid.newest[line], grid.members[line, 0] >= 0
-        pending[k * LEVELS : (k + 1) * LEVELS] = 0
-        if begin > end or end - begin > MOST:
-            continue
-        for level in range(LEVELS):
-            series, length = line * LEVELS + level, LENGTHS[level]
-            bar, found = grid.closed[series], False
-            for opened in range(begin // length * length, end + 1, length):
-                slot = (opened // length) & (DEPTH - 1)
-                if level:
-                    found = sum_children(spare, grid.cells, series, level, opened, end + 1, begin)
-                elif composite:
-                    found = sum_members(spare, grid.cells, grid.members, grid.first, grid.upcoming, line, opened, True)
-                else:
-                    if grid.cells[series, slot].opened_at != opened * MINUTE:
-                        clear(grid.cells[series, slot], opened * MINUTE)
-                    found = own_minute(grid, spare, line, opened)
-                if not found:
-                    break
-                store(grid, spare, series, slot, 0, 0)
-                write_bar(grid, series, bar, grid.cells[series, slot])
-                bar += 1
+def form_line(grid: Grid, line: int, spare: Cells, formed: Cells, series_of: Ints, pending: Ints, n: int) -> int:
+    """Form one line's candles, longest last; see `form`."""
+    composite = grid.members[line, 0] >= 0
+    for member in grid.members[line]:
+        if member < 0:
+            break
+        grid.newest[line] = max(grid.newest[line], grid.newest[member])
+    begin, end = grid.upcoming[line], grid.newest[line]
+    if begin > end or end - begin > MOST:
+        return n
+    for level in range(LEVELS):
+        series, length = line * LEVELS + level, LENGTHS[level]
+        bar, found = grid.closed[series], False
+        for opened in range(begin // length * length, end + 1, length):
+            slot = (opened // length) & (DEPTH - 1)
+            if level:
+                found = sum_children(spare, grid.cells, series, level, opened, end + 1, begin)
+            elif composite:
+                found = sum_members(spare, grid.cells, grid.members, grid.first, grid.upcoming, line, opened, True)
+            else:
+                if grid.cells[series, slot].opened_at != opened * MINUTE:
+                    clear(grid.cells[series, slot], opened * MINUTE)
+                found = own_minute(grid, spare, line, opened)
             if not found:
-                break
-            formed[k * LEVELS + level] = spare[0]
-            pending[k * LEVELS + level] = bar - grid.closed[series]
+                return n
+            store(grid, spare, series, slot, 0, 0)
+            write_bar(grid, series, bar, grid.cells[series, slot])
+            bar += 1
+        formed[n], series_of[n], pending[n] = spare[0], series, bar - grid.closed[series]
+        n += 1
+    return n
+
+
+@compiled
+def form(grid: Grid, lines: Ints, spare: Cells, formed: Cells, series_of: Ints, pending: Ints) -> int:
+    """Write the forming candles of lines and their series to `formed` and `series_of`; return how many there are.
+
+    Their bars go behind the closed ones. `pending` gets how many those are: more than one while a minute that has ended
+    still waits for late trades.
+    """
+    n = 0
+    for line in lines:
+        n = form_line(grid, line, spare, formed, series_of, pending, n)
+    return n
 
 
 class Forming:
@@ -60,21 +70,18 @@ class Forming:
         """Read a board."""
         self.board = board
         self.calculation = calculation
+        self._room(64)
+
+    def _room(self, lines: int) -> None:
+        self._formed = np.zeros(lines * LEVELS, CELL)
+        self._series, self._pending = np.zeros((2, lines * LEVELS), np.int64)
 
     def compute(self, lines: Ints) -> tuple[Ints, Rows, Floats, Ints]:
         """Return series, CANDLE rows, values, and the number of bars up to and with the forming one."""
-        board, grid = self.board, self.board.grid
-        live = lines[grid.upcoming[lines] != UNSET]
-        whole = grid.members[live, 0] >= 0
-        for line in live[whole].tolist():
-            grid.newest[line] = max(grid.newest[line], grid.newest[board.members(line)].max())
-        formed, pending = np.zeros(len(live) * LEVELS, CELL), np.zeros(len(live) * LEVELS, np.int64)
-        form(grid, live, board.spare, formed, pending)
-        formed["known_at"] = formed["last_at"]  # what is shown was knowable with its newest trade
-        series = (live[:, None] * LEVELS + np.arange(LEVELS)).ravel()
-        some = pending > 0
-        series, pending = series[some], pending[some]
-        if not len(series):
-            return series, candle_rows(formed[some]), np.empty((0, board.width)), pending
+        board = self.board
+        if len(lines) * LEVELS > len(self._series):
+            self._room(2 * len(lines))
+        n = form(board.grid, lines, board.spare, self._formed, self._series, self._pending)
+        series, pending = self._series[:n].copy(), self._pending[:n].copy()
         values = self.calculation.forming(series, pending)
-        return series, candle_rows(formed[some]), values, grid.closed[series] + pending
+        return series, candle_rows(self._formed[:n]), values, board.grid.closed[series] + pending

@@ -4,7 +4,7 @@ Series `s` is `line * LEVELS + level`, levels in the order of the timeframes. Ba
 bar `n` of a series stands at `n & (RING - 1)`, and `count` bars are closed, so the forming one is written at `count`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -45,18 +45,25 @@ def empty_grid(lines: int) -> Grid:
     series = lines * LEVELS
     cells = np.zeros((series, DEPTH), CELL)
     cells["opened_at"] = -1
-    bars = [np.zeros((series, RING)) for _ in range(6)]
-    unset = [np.full(lines, UNSET) for _ in range(3)]
-    members = np.full((lines, MEMBERS), -1)
-    newest, taken, touched = np.full(lines, -1), np.zeros(lines, np.int64), np.zeros(lines, np.uint32)
-    first, upcoming, seen = unset
-    count, settled = np.zeros(series, np.int64), np.zeros(series, np.int64)
-    return Grid(cells, *bars, count, settled, first, upcoming, newest, seen, members, taken, touched)
+
+    def bars() -> Floats:
+        return np.zeros((series, RING))
+
+    def numbers(value: int, count: int = lines) -> Ints:
+        return np.full(count, value, np.int64)
+
+    return Grid(
+        cells=cells, opened_at=bars(), open=bars(), high=bars(), low=bars(), close=bars(), volume=bars(),
+        closed=numbers(0, series), settled=numbers(0, series), first=numbers(UNSET), upcoming=numbers(UNSET),
+        newest=numbers(-1), seen=numbers(UNSET), members=np.full((lines, MEMBERS), -1), taken=numbers(0),
+        touched=np.zeros(lines, np.uint32),
+    )  # fmt: skip
 
 
 def grown(grid: Grid, lines: int) -> Grid:
     """Return a larger grid with the same content."""
     larger = empty_grid(lines)
-    for old, new in zip(grid, larger, strict=True):
+    arrays: Any = larger
+    for old, new in zip(grid, arrays, strict=True):
         new[: old.shape[0]] = old
     return larger

@@ -53,7 +53,8 @@ def compiled(function: Function) -> Function:
 def sources() -> list[Path]:
     """Return every file whose change must recompile the kernels: numba itself only looks at the file of the loop."""
     every = sorted(Path(__file__).parent.glob("*.py"))  # folds of indicators are named by their own sources
-    return [path for path in every if path.name == "kernel.py" or b"realtime.kernel import" in path.read_bytes()]
+    marks = (b"@kernel", b"@compiled")
+    return [p for p in every if p.name in {"kernel.py", "grid.py"} or any(mark in p.read_bytes() for mark in marks)]
 
 
 def fingerprint() -> str:

@@ -1,4 +1,4 @@
-"""Around the fold: read the log, fold, append outputs to the log, hand them to Redis, keep checkpoints, show forming rows.
+"""Around the fold: read the log, fold, append outputs to the log, hand them to Redis, keep checkpoints.
 
 Order within a round: fold, log, Redis. Whatever happens in between, a start from the last checkpoint does the same
 again, and both sinks recognise what they have.
@@ -68,6 +68,21 @@ class Loop:
             return True
         return False
 
+    def rebuild(self) -> None:
+        """Forget all checkpoints; fold the log from its beginning and append what comes out behind the old outputs."""
+        self.keeper.forget()
+        self.publisher.skip()
+        self.keeper.keep(self, wait=True)
+
+    def begin(self) -> None:
+        """Start without a checkpoint. Raises ForeignError when outputs are there that can not be compared."""
+        expired = any(self.log.begin(p) > 0 for p in (*self.offsets, *self.publisher.offsets))
+        if expired and any(self.log.end(p) > 0 for p in self.publisher.offsets):
+            raise checkpoint.ForeignError(
+                "there is no usable checkpoint, and the log no longer holds the beginning of what was published; start "
+                "with `cap realtime --migrate` to rebuild the state from what the log still has"
+            )
+
     def round(self, wait_ms: int = IDLE_MS) -> int:
         """Read, fold and give on once; return how many messages there were."""
         found = self.log.read(self.offsets, most=MOST, wait_ms=wait_ms)
@@ -120,6 +135,7 @@ class Keeper:
         self._every = every_seconds
         self._next = time.monotonic() + every_seconds
         self._generation = max((g for g, _ in checkpoint.generations(directory)), default=0)
+        self._copies: checkpoint.Arrays = {}
         self._writer: Thread | None = None
         self._failed: BaseException | None = None
 
@@ -143,7 +159,7 @@ class Keeper:
         loop.store.pipeline.settle()
         self._next = time.monotonic() + self._every
         with metrics.STEP.labels("checkpoint copy").time():
-            arrays = {name: array.copy() for name, array in loop.engine.board.arrays().items()}
+            arrays = self._copied(loop.engine.board.arrays())
             header = Header(
                 self.fingerprint, self.config, _flat(loop.offsets), _flat(loop.publisher.offsets),
                 loop.engine.state(), checkpoint.described(arrays),
@@ -154,6 +170,16 @@ class Keeper:
         self._writer.start()
         if wait:
             self._finish()
+
+    def _copied(self, arrays: checkpoint.Arrays) -> checkpoint.Arrays:
+        """Copy arrays into memory that was touched before: fresh pages would cost more than the copying."""
+        for name, array in arrays.items():
+            kept = self._copies.get(name)
+            if kept is None or kept.shape != array.shape:
+                self._copies[name] = array.copy()
+            else:
+                kept[...] = array
+        return self._copies
 
     def _write(self, generation: int, pieces: Any) -> None:
         try:

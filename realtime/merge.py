@@ -4,6 +4,8 @@ A merge is recomputed from its parts, never patched: the same parts give the sam
 `spare` is an array of two cells: the sum so far, and the part being added.
 """
 
+from typing import Any
+
 import numpy as np
 
 from infra.clock import MINUTE
@@ -33,11 +35,10 @@ LEVELS = 6
 @compiled
 def worse(quality: int, other: int) -> int:
     """Return the quality of two candles together: gap, else healed, else backfilled, else complete."""
-    if quality == GAP or other == GAP:
-        return GAP
-    if quality == HEALED or other == HEALED:
-        return HEALED
-    return BACKFILLED if quality == BACKFILLED or other == BACKFILLED else COMPLETE
+    for bad in (GAP, HEALED, BACKFILLED):
+        if bad in (quality, other):
+            return bad
+    return COMPLETE
 
 
 @compiled
@@ -151,7 +152,7 @@ def repeat_close(spare: Cells, cells: Cells, series: int, minute: int) -> bool:
 
 
 @compiled
-def differs(spare: Cells, cells: Cells, series: int, slot: int) -> bool:
+def differs(spare: Cells, cells: Cells, series: int, slot: int) -> Any:
     """Tell whether the sum says anything else than the candle that stands there."""
     a, b = spare[0], cells[series, slot]
     return (

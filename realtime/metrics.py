@@ -43,11 +43,12 @@ def round_of(
     MESSAGES.inc(len(found))
     TRADES.inc(max(0, engine.trades - TRADES._value.get()))  # noqa: SLF001 - the engine counts in its state
     LAG.set(max(0.0, (now() - found[-1].appended_at) / clock.SECOND))
-    SERIES.set(len(engine.board.names))
-    for (partition, exchange), group in engine.groups.items():
-        WATERMARK.labels(exchange, partition).set(group.watermark / clock.SECOND)
     _fold.observe(folding)
     _write.observe(whole - folding)
+    if outputs:
+        SERIES.set(len(engine.board.names))
+        for (partition, exchange), group in engine.groups.items():
+            WATERMARK.labels(exchange, partition).set(group.watermark / clock.SECOND)
     for one in outputs:
         _count(engine, one)
 

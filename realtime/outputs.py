@@ -101,8 +101,10 @@ ENGINE_KEY = "engine"
 
 
 def quality_key(series: Series) -> str:
-    """Hash of what is known about an exchange's 1m candles: `audited`, `differing` (counts of minutes compared with the
-    exchange's own), `last_audited_at`, `last_differing_at` (opened_at), `last_differing` (JSON list of fields).
+    """Hash of what is known about an exchange's 1m candles.
+
+    `audited`, `differing`: counts of minutes compared with the exchange's own; `last_audited_at`, `last_differing_at`
+    (opened_at); `last_differing` (JSON list of fields).
     """
     return f"quality:{series}"
 

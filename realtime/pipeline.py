@@ -23,7 +23,8 @@ class Pipeline:
 
     def add(self, *parts: Part) -> None:
         """Add one command."""
-        self._commands.append(hiredis.pack_command(parts))
+        command: Any = parts  # its types know one argument only
+        self._commands.append(hiredis.pack_command(command))
 
     def send(self) -> None:
         """Write all commands added. Raises UnavailableError."""

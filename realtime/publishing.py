@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-
 from infra.errors import PlatformError
 from infra.eventlog import EventLog, Position
 from realtime import outputs
@@ -38,7 +37,11 @@ def _emitted(one: Emission, board: Board) -> list[tuple[Position, bytes]]:
     if len(one.value_series):
         series = [str(names[s]) for s in one.value_series.tolist()]
         numbers = (one.value_sequences, one.opened_at, one.known_at, one.recomputed, one.bars)
-        rows = outputs.Indicators(kind, list(columns()), series, *(n.tobytes() for n in numbers), one.values.tobytes())
+        sequences, opened_at, known_at, revisions, bars = (column.tobytes() for column in numbers)
+        values = one.values.tobytes()
+        rows = outputs.Indicators(
+            kind, list(columns()), series, sequences, opened_at, known_at, revisions, bars, values
+        )
         found.append((outputs.INDICATORS_TOPIC, rows))
     if one.signals:
         found.append((outputs.SIGNALS_TOPIC, _signals(one, board)))
@@ -64,6 +67,15 @@ class Publisher:
         self._ends = {place: log.end(place) for place in places}
         self._tails: dict[Position, list[bytes]] = {}
         self.recognised = 0
+
+    def skip(self) -> None:
+        """Go on behind what the log holds, without comparing: for a state that is rebuilt by other code."""
+        self.offsets = dict(self._ends)
+
+    def expire(self, before: int) -> None:
+        """Drop outputs appended before a time."""
+        for place in self.offsets:
+            self._log.expire(place, before)
 
     def behind(self) -> list[Position]:
         """Return the positions that hold less than the checkpoint says: the log has lost something."""

@@ -1,7 +1,8 @@
-"""Forming rows to those who look: at once for subscribed series while the engine has time, all of them once a second."""
+"""Forming rows to those who look: at once for subscribed series while there is time, all of them once a second."""
 
 import time
 from threading import Event, Thread
+from typing import Any
 
 import numpy as np
 import redis
@@ -15,6 +16,8 @@ from realtime.store import Store
 POLL_SECONDS = 0.1
 KEEP_SECONDS = 1.0
 BUSY_SECONDS = 0.1
+FEW = 4
+"""Lines whose forming rows are kept at once, if more are not due."""
 SHARE = 4.0
 """The next push comes no sooner than so many times what the last one took: a fifth of the time at most."""
 
@@ -33,7 +36,7 @@ class Subscriptions:
     def _poll(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
             try:
-                found: list[bytes] = []
+                found: list[Any] = []
                 for pattern in ("ohlcv.*", "indicators.*"):
                     found += self._client.pubsub_channels(pattern)
             except redis.RedisError:
@@ -56,7 +59,8 @@ class Pushing:
         self.forming = forming
         self.store = store
         self.subscriptions = subscriptions
-        self._next = self._keep_at = 0.0
+        self._next = self._kept_at = 0.0
+        self._cursor = 0
         self._known: frozenset[str] = frozenset()
         self._lines: Ints = np.empty(0, np.int64)
         self._wanted: set[int] = set()
@@ -64,19 +68,23 @@ class Pushing:
         self._size = 0
 
     def turn(self, *, busy: bool) -> None:
-        """Push if it is time; `busy` says that more messages wait."""
+        """Push what is due; `busy` says that more messages wait."""
         now = time.perf_counter()
-        if now >= self._keep_at:
-            self._keep_at = now + KEEP_SECONDS
-            self._push(np.arange(len(self.board.lines)), keep=True)
-        elif now >= self._next:
+        if now >= self._next:
             lines = self._changed()
             if len(lines):
                 self._push(lines, keep=False)
-        else:
-            return
-        spent = time.perf_counter() - now
-        self._next = now + max(SHARE * spent, BUSY_SECONDS if busy else 0.0)
+                self._next = now + max(SHARE * (time.perf_counter() - now), BUSY_SECONDS if busy else 0.0)
+        self._keep(now)
+
+    def _keep(self, now: float) -> None:
+        """Write the forming rows of all lines once a second, a few lines at a time so that nothing waits long."""
+        count = len(self.board.lines)
+        due = min(count, int(count * (now - self._kept_at) / KEEP_SECONDS))
+        if due >= min(count, FEW) and count:
+            self._kept_at = now
+            self._push((self._cursor + np.arange(due)) % count, keep=True)
+            self._cursor = (self._cursor + due) % count
 
     def _changed(self) -> Ints:
         """Return the subscribed lines whose forming candle has changed since the last push."""
@@ -92,20 +100,22 @@ class Pushing:
         state = self._progress(self._lines)
         changed = state != self._seen
         self._seen = state
-        return self._lines[changed]
+        found: Ints = self._lines[changed]
+        return found
 
     def _progress(self, lines: Ints) -> Ints:
         """Return a number per line that grows with every trade of it or of its members."""
         grid = self.board.grid
         own = grid.taken[lines]
         parts = grid.members[lines]
-        return own + np.where(parts >= 0, grid.taken[parts], 0).sum(axis=1)
+        progress: Ints = own + np.where(parts >= 0, grid.taken[parts], 0).sum(axis=1)
+        return progress
 
     def _push(self, lines: Ints, *, keep: bool) -> None:
         series, rows, values, bars = self.forming.compute(lines)
         data, size = rows.tobytes(), rows.dtype.itemsize
         for k, (one, count) in enumerate(zip(series.tolist(), bars.tolist(), strict=True)):
-            wanted = one in self._wanted
+            wanted = one in self._wanted and not keep
             if wanted or keep:
                 row = data[k * size : (k + 1) * size]
                 self.store.forming(one, row, values[k], count, publish=wanted, keep=keep)

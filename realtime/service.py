@@ -23,8 +23,8 @@ from infra.settings import Settings, settings
 from realtime import outputs
 from realtime.documents import converged
 from realtime.engine import Engine
-from realtime.forming import Forming
 from realtime.fingerprint import fingerprint
+from realtime.forming import Forming
 from realtime.indicators import columns
 from realtime.loop import Keeper, Loop
 from realtime.pipeline import Pipeline
@@ -33,6 +33,7 @@ from realtime.rehearsal import rehearse
 from realtime.store import Store
 from realtime.warm import compile_all
 
+EXPIRE_EVERY = 10 * clock.MINUTE
 MIGRATE = typer.Option(
     "--migrate", help="Code or settings have changed: drop checkpoints and outputs, rebuild all from the log's begin."
 )
@@ -71,13 +72,20 @@ def serve(config: Settings, stop: Event, *, migrate: bool = False) -> None:
         store = Store(pipeline, engine.board, simulated=config.simulated)
         pushing = Pushing(engine.board, Forming(engine.board, engine.calculation), store, subscriptions)
         keeper = Keeper(directory, fingerprint(), config_hash(config), config.checkpoint_seconds)
-        if migrate:
-            keeper.forget()
         loop = Loop(engine, event_log, store, range(config.partitions), keeper, pushing)
-        log.info("started", restored=loop.restore(), series=len(engine.board.names), columns=len(columns()))
+        if migrate:
+            loop.rebuild()
+        restored = not migrate and loop.restore()
+        if not restored and not migrate:
+            loop.begin()
+        log.info("started", restored=restored, series=len(engine.board.names), columns=len(columns()))
         announce(pipeline, config)
+        expiring = 0
         while not stop.is_set():
             loop.round()
+            if clock.now() > expiring:
+                expiring = clock.now() + EXPIRE_EVERY
+                loop.publisher.expire(clock.now() - round(config.retention_hours * clock.HOUR))
             if loop.caught_up and not state["caught_up"]:
                 state["caught_up"] = True
                 log.info("caught up with the log", trades=engine.trades)
@@ -104,7 +112,7 @@ def config_hash(config: Settings) -> str:
 
 def announce(pipeline: Pipeline, config: Settings) -> None:
     """Tell readers what the engine publishes."""
-    told = {
+    told: dict[str, bytes | str | int] = {
         "columns": msgspec.json.encode(columns()),
         "converged": msgspec.json.encode(converged()),
         "fingerprint": fingerprint(),

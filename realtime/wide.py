@@ -1,8 +1,12 @@
 """Exact integers wider than 64 bits inside kernels: a pair (high int64, low uint64) with the value high·2^64 + low."""
 
+from typing import Any
+
 import numpy as np
 
 from realtime.kernel import kernel
+
+Wide = tuple[Any, Any]
 
 LARGEST = (1 << 63) - 1
 POWERS = np.array([10**n for n in range(19)], np.int64)
@@ -15,7 +19,7 @@ _SHIFT = np.uint64(32)
 
 
 @kernel
-def product(a: int, b: int) -> tuple[int, int]:
+def product(a: Any, b: Any) -> Wide:
     """Multiply two non-negative int64 to 128 bits."""
     x, y = np.uint64(a), np.uint64(b)
     x0, x1, y0, y1 = x & _HALF, x >> _SHIFT, y & _HALF, y >> _SHIFT
@@ -27,7 +31,7 @@ def product(a: int, b: int) -> tuple[int, int]:
 
 
 @kernel
-def total(high: int, low: int, more_high: int, more_low: int) -> tuple[int, int]:
+def total(high: Any, low: Any, more_high: Any, more_low: Any) -> Wide:
     """Add two wide integers."""
     added = low + more_low
     carry = np.int64(1) if added < low else np.int64(0)
@@ -35,7 +39,7 @@ def total(high: int, low: int, more_high: int, more_low: int) -> tuple[int, int]
 
 
 @kernel
-def scaled(high: int, low: int, power: int) -> tuple[int, int]:
+def scaled(high: Any, low: Any, power: Any) -> Wide:
     """Multiply a non-negative wide integer by a power of ten; the caller knows that it fits."""
     x0, x1, y0, y1 = low & _HALF, low >> _SHIFT, np.uint64(power) & _HALF, np.uint64(power) >> _SHIFT
     small = x0 * y0

@@ -58,13 +58,13 @@ def lines(one: Emission | Refused, engine: Engine) -> bytes:
     if isinstance(one, Refused):
         return b'{"kind":"refused","reasons":' + msgspec.json.encode(one.reasons) + b"}\n"
     data, size = one.candles.tobytes(), one.candles.dtype.itemsize
-    written = []
+    written = bytearray()
     for k, (series, sequence) in enumerate(zip(one.series.tolist(), one.sequences.tolist(), strict=True)):
         head = f'{{"kind":"candle","series":"{engine.series(series)}","sequence":{sequence},"candle":'
-        written.append(head.encode() + candle_json(data[k * size : (k + 1) * size]) + b"}\n")
+        written += head.encode() + candle_json(data[k * size : (k + 1) * size]) + b"}\n"
     for signal in one.signals:
-        written.append(b'{"kind":"signal","signal":' + signal.document + b"}\n")
-    return b"".join(written)
+        written += b'{"kind":"signal","signal":' + signal.document + b"}\n"
+    return bytes(written)
 
 
 class Decoding:

@@ -1,4 +1,7 @@
-"""Much more volume than usual gives weight to the bar's own direction: nothing up to twice the mean of 20, full at five."""
+"""Much more volume than usual gives weight to the bar's own direction.
+
+Nothing up to twice the mean of the 20 bars before, full at five times.
+"""
 
 from collections.abc import Mapping
 

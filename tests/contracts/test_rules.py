@@ -104,7 +104,7 @@ def test_a_rule_changes_nothing_that_it_looks_at(rule):
 @every
 def test_the_reason_is_one_sentence_and_the_version_is_the_file(rule):
     found = candles(5)
-    at = {name: 1.0 for name in NAMES} | dict.fromkeys(BARS, 1.0)
+    at = dict.fromkeys(NAMES, 1.0) | dict.fromkeys(BARS, 1.0)
     for value in (-1.0, -0.4, 0.4, 1.0):
         text = rule.module.reason(value, at)
         assert "\n" not in text
