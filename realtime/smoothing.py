@@ -7,6 +7,7 @@ gives exactly that constant) and recurse from there. `seen` counts the values ta
 
 import math
 
+from realtime.fused import fused
 from realtime.kernel import kernel
 
 
@@ -14,7 +15,7 @@ from realtime.kernel import kernel
 def smooth(seen: int, average: float, value: float, length: int, weight: float) -> float:
     """Fold one value into an exponential average with this weight."""
     if seen >= length:
-        average += (value - average) * weight
+        average = fused(value - average, weight, average)
     elif seen >= 0:
         average += (value - average) / (seen + 1)
     return average

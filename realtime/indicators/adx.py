@@ -51,8 +51,12 @@ def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[fl
     now, seen = i & bars.mask, state.seen
     high, low, close = bars.high[now], bars.low[now], bars.close[now]
     up, down = high - state.high, state.low - low
-    rise = up if seen > 0 and up > down and up > 0.0 else 0.0
-    fall = down if seen > 0 and down > up and down > 0.0 else 0.0
+    rise = fall = 0.0
+    if seen > 0:  # one choice after the other, which needs no guess by the processor
+        rise = up if up > down else 0.0
+        fall = down if down > up else 0.0
+        rise = rise if rise > 0.0 else 0.0
+        fall = fall if fall > 0.0 else 0.0
     plus = rma(seen, state.plus, rise, length)
     minus = rma(seen, state.minus, fall, length)
     reach = rma(seen, state.reach, true_range(high, low, state.close, seen), length)

@@ -50,6 +50,9 @@ def step(
         half = deviations * deviation(squares, length)
         middle = origin + mean
         upper, lower = middle + half, middle - half
-        percent_b = (close - lower) / (upper - lower) if upper > lower else 0.5
-        width = 2.0 * half / middle
+        percent_b, width = 0.5, 0.0
+        if half > 0.0:  # one division for both
+            scale = 0.5 / (half * middle)
+            percent_b = 0.5 + (close - middle) * middle * scale
+            width = 4.0 * half * half * scale
     return State(seen + 1, origin, mean, squares, peak), (upper, middle, lower, percent_b, width)

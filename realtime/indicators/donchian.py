@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, kernel
-from realtime.window import highest_at, lowest_at
+from realtime.kernel import Bars, Floats, kernel
+from realtime.window import extremes_over, following
 
 PARAMETERS = ({"length": 20},)
 OUTPUTS = ("upper", "middle", "lower")
@@ -24,22 +24,29 @@ def warmup(length: int) -> tuple[int, ...]:
     )
 
 
+def memory(length: int) -> int:
+    """Return the floats of the extremes of the last block's tails."""
+    return 2 * length
+
+
 class State(NamedTuple):
     """What the next step needs."""
 
     seen: int = 0
-    highest: int = 0
-    lowest: int = 0
+    place: int = 0
+    top: float = 0.0
+    bottom: float = 0.0
 
 
 @kernel
-def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float, float, float]]:
+def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float, float, float]]:
     """Fold one bar."""
     seen = state.seen
-    highest = highest_at(bars.high, bars.mask, i, seen, state.highest, length)
-    lowest = lowest_at(bars.low, bars.mask, i, seen, state.lowest, length)
+    top, bottom, highest, lowest = extremes_over(
+        bars.high, bars.low, bars.mask, i, seen, state.place, state.top, state.bottom, memory, length
+    )
     upper = middle = lower = np.nan
     if seen >= length - 1:
-        upper, lower = bars.high[highest & bars.mask], bars.low[lowest & bars.mask]
+        upper, lower = highest, lowest
         middle = 0.5 * (upper + lower)
-    return State(seen + 1, highest, lowest), (upper, middle, lower)
+    return State(seen + 1, following(state.place, length), top, bottom), (upper, middle, lower)

@@ -42,11 +42,11 @@ def fold(frame, at, output, parameters):
     bars = Bars(column(given[1], count), column(given[2], count), column(given[3], count), column(given[4], count),
                 column(given[5], count), column(given[6], count), given[8] & {whole})
     first, last, depth, commit = given[9], given[10], given[12], given[13] != 0
-    out = floats(given[11] + 8 * output * depth, {outputs} * depth)
+    {outputs}
     state = State({load})
     {memory}
-    for i in range(first, last):
-        state, values = step(state, {memory_argument}bars, i{arguments})
+    for t in range(last - first):
+        state, values = step(state, {memory_argument}bars, first + t{arguments})
         {store_out}
     if commit:
         {store}
@@ -79,12 +79,14 @@ def write(module: ModuleType) -> str:
         unpack="\n    ".join(unpack),
         size=f"size = int(given_parameters[{MOST - 1}])" if has_memory else "",
         width=f"{width} + size" if has_memory else width,
-        outputs=len(module.OUTPUTS),
+        outputs="\n    ".join(
+            f"output_{j} = floats(given[11] + 8 * (output + {j}) * depth, depth)" for j in range(len(module.OUTPUTS))
+        ),
         load=", ".join(f"{kind}(row[{n}])" for n, kind in enumerate(kinds.values())),
         memory=MEMORY.format(at=width) if has_memory else "",
         memory_argument="memory, " if has_memory else "",
         arguments="".join(f", {name}" for name in parameters),
-        store_out="\n        ".join(f"out[{j} * depth + i - first] = values[{j}]" for j in range(len(module.OUTPUTS))),
+        store_out="\n        ".join(f"output_{j}[t] = values[{j}]" for j in range(len(module.OUTPUTS))),
         store="\n        ".join(f"row[{n}] = state.{name}" for n, name in enumerate(state._fields)) or "pass",
     )
 

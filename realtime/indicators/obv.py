@@ -27,7 +27,6 @@ def converged() -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
     close: float = 0.0
     total: float = 0.0
 
@@ -36,9 +35,8 @@ class State(NamedTuple):
 def step(state: State, bars: Bars, i: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
     now = i & bars.mask
-    close, volume, total = bars.close[now], bars.volume[now], state.total
-    if state.seen == 0 or close > state.close:
-        total += volume
-    elif close < state.close:
-        total -= volume
-    return State(state.seen + 1, close, total), (total,)
+    close, volume = bars.close[now], bars.volume[now]
+    rise = volume if close > state.close else 0.0  # the first close is above 0, so the first volume counts
+    fall = volume if close < state.close else 0.0
+    total = state.total + (rise - fall)
+    return State(close, total), (total,)

@@ -10,7 +10,7 @@ import numpy as np
 
 from realtime.kernel import Bars, Floats, kernel
 from realtime.ranges import place
-from realtime.window import highest_at, lowest_at, ring, smoothed_twice
+from realtime.window import extremes_over, following, ring, smoothed_twice
 
 PARAMETERS = ({"length": 14, "smooth": 3, "signal": 3},)
 OUTPUTS = ("k", "d")
@@ -24,17 +24,18 @@ def warmup(length: int, smooth: int, signal: int) -> tuple[int, ...]:
     )
 
 
-def memory(length: int, smooth: int, signal: int) -> int:  # noqa: ARG001  # called with all parameters
-    """Return the floats of its two rings: raw values and %K."""
-    return 2 * ring(max(smooth, signal))
+def memory(length: int, smooth: int, signal: int) -> int:
+    """Return the floats of its two rings (raw values and %K), and of the extremes of the last block's tails."""
+    return 2 * ring(max(smooth, signal)) + 2 * length
 
 
 class State(NamedTuple):
     """What the next step needs."""
 
     seen: int = 0
-    highest: int = 0
-    lowest: int = 0
+    place: int = 0
+    top: float = 0.0
+    bottom: float = 0.0
     slow: float = 0.0
     mean: float = 0.0
 
@@ -45,10 +46,12 @@ def step(
 ) -> tuple[State, tuple[float, float]]:
     """Fold one bar."""
     now, seen = i & bars.mask, state.seen
-    highest = highest_at(bars.high, bars.mask, i, seen, state.highest, length)
-    lowest = lowest_at(bars.low, bars.mask, i, seen, state.lowest, length)
-    raw = place(bars.close[now], bars.low[lowest & bars.mask], bars.high[highest & bars.mask], 50.0)
-    slow, mean = smoothed_twice(memory, seen - length + 1, raw, state.slow, state.mean, smooth, signal)
+    tails, rings = memory[: 2 * length], memory[2 * length :]
+    top, bottom, highest, lowest = extremes_over(
+        bars.high, bars.low, bars.mask, i, seen, state.place, state.top, state.bottom, tails, length
+    )
+    raw = place(bars.close[now], lowest, highest, 50.0)
+    slow, mean = smoothed_twice(rings, seen - length + 1, raw, state.slow, state.mean, smooth, signal)
     k = slow if seen >= length + smooth - 2 else np.nan
     d = mean if seen >= length + smooth + signal - 3 else np.nan
-    return State(seen + 1, highest, lowest, slow, mean), (k, d)
+    return State(seen + 1, following(state.place, length), top, bottom, slow, mean), (k, d)

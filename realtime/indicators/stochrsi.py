@@ -11,7 +11,7 @@ import numpy as np
 from realtime.kernel import Bars, Floats, kernel
 from realtime.ranges import place
 from realtime.smoothing import gain_and_loss, rma_settles, share
-from realtime.window import highest_at, lowest_at, ring, smoothed_twice
+from realtime.window import extremes_over, following, ring, smoothed_twice
 
 PARAMETERS = ({"length": 14, "window": 14, "smooth": 3, "signal": 3},)
 OUTPUTS = ("k", "d")
@@ -28,8 +28,8 @@ def converged(length: int, window: int, smooth: int, signal: int) -> int:  # noq
 
 
 def memory(length: int, window: int, smooth: int, signal: int) -> int:  # noqa: ARG001  # called with all parameters
-    """Return the floats of its three rings: RSI, raw values and %K."""
-    return 3 * ring(max(window, smooth, signal))
+    """Return the floats of its three rings (RSI, raw values, %K), and of the extremes of the last block's tails."""
+    return 3 * ring(max(window, smooth, signal)) + 2 * window
 
 
 class State(NamedTuple):
@@ -39,8 +39,9 @@ class State(NamedTuple):
     close: float = 0.0
     gain: float = 0.0
     loss: float = 0.0
-    highest: int = 0
-    lowest: int = 0
+    place: int = 0
+    top: float = 0.0
+    bottom: float = 0.0
     slow: float = 0.0
     mean: float = 0.0
 
@@ -52,16 +53,18 @@ def step(
     """Fold one bar."""
     close, seen = bars.close[i & bars.mask], state.seen
     gain, loss = gain_and_loss(seen, state.gain, state.loss, close - state.close, length)
-    highest, lowest, slow, mean = state.highest, state.lowest, state.slow, state.mean
-    then, size = seen - length, memory.shape[0] // 3
+    at, top, bottom, slow, mean = state.place, state.top, state.bottom, state.slow, state.mean
+    then, size = seen - length, (memory.shape[0] - 2 * window) // 3
     if then >= 0:
-        strengths, rest = memory[:size], memory[size:]
+        strengths, rings, tails = memory[:size], memory[size : 3 * size], memory[3 * size :]
         strength = share(gain, loss, 50.0)
         strengths[then & (size - 1)] = strength
-        highest = highest_at(strengths, size - 1, then, then, highest, window)
-        lowest = lowest_at(strengths, size - 1, then, then, lowest, window)
-        raw = place(strength, strengths[lowest & (size - 1)], strengths[highest & (size - 1)], 50.0)
-        slow, mean = smoothed_twice(rest, then - window + 1, raw, slow, mean, smooth, signal)
+        top, bottom, highest, lowest = extremes_over(
+            strengths, strengths, size - 1, then, then, at, top, bottom, tails, window
+        )
+        at = following(at, window)
+        raw = place(strength, lowest, highest, 50.0)
+        slow, mean = smoothed_twice(rings, then - window + 1, raw, slow, mean, smooth, signal)
     k = slow if then >= window + smooth - 2 else np.nan
     d = mean if then >= window + smooth + signal - 3 else np.nan
-    return State(seen + 1, close, gain, loss, highest, lowest, slow, mean), (k, d)
+    return State(seen + 1, close, gain, loss, at, top, bottom, slow, mean), (k, d)

@@ -56,10 +56,10 @@ def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple
     inner, inner_peak = state.inner, state.inner_peak
     if seen >= 0:
         jumps, moves, inners = memory[:third], memory[third : 2 * third], memory[2 * third :]
-        up, down, move = math.log(bars.high[now] / first), math.log(bars.low[now] / first), math.log(close / first)
+        up, down, change = math.log(bars.high[now] / first), math.log(bars.low[now] / first), math.log(close / first)
         jumps[seen & mask] = math.log(first / state.close)
-        moves[seen & mask] = move
-        inners[seen & mask] = rogers_satchell(up, down, move)
+        moves[seen & mask] = change
+        inners[seen & mask] = rogers_satchell(up, down, change)
         jump_origin, jump_mean, jump, jump_peak = variance_over(
             jumps, mask, seen, seen, jump_origin, jump_mean, jump, jump_peak, length
         )
