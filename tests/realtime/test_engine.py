@@ -23,7 +23,11 @@ def stream(tools):
     trades = tools.random(21, 2_500, 15, 2)
     random = np.random.default_rng(22)
     arrived = {
-        e: (rows["traded_at"] + np.where(random.random(len(rows)) < 0.02, random.integers(0, 500 * SECOND, len(rows)), 0), rows)
+        e: (
+            rows["traded_at"]
+            + np.where(random.random(len(rows)) < 0.02, random.integers(0, 500 * SECOND, len(rows)), 0),
+            rows,
+        )
         for e, rows in trades.items()
     }  # fmt: skip
     return tools.messages(arrived, SYMBOLS, SECOND // 2, tools.BEGIN + 18 * MINUTE)
