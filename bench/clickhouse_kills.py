@@ -23,7 +23,10 @@ import httpx
 
 WRITERS = 4
 ROWS = 50
-TABLE = "CREATE TABLE IF NOT EXISTS kept (writer UInt8, number UInt64, name String) ENGINE = MergeTree ORDER BY (writer, number)"
+TABLE = (
+    "CREATE TABLE IF NOT EXISTS kept (writer UInt8, number UInt64, name String) "
+    "ENGINE = MergeTree ORDER BY (writer, number)"
+)
 COUNT = (
     "SELECT writer, count(), uniqExact(number), max(number), countIf(name != repeat(toString(number), 3)) "
     "FROM kept GROUP BY writer ORDER BY writer"
@@ -53,7 +56,7 @@ def wait_until_ready(server: subprocess.Popen[bytes], url: str) -> None:
         with suppress(httpx.TransportError):
             if httpx.get(f"{url}/ping", trust_env=False, timeout=5).text == "Ok.\n":
                 return
-        time.sleep(0.01)
+        time.sleep(0.05)
     raise SystemExit("the server is not ready within 60 s")
 
 
@@ -78,7 +81,7 @@ class Writer:
                 answer = client.post(self.url, params=query, content=body)
             except httpx.TransportError:
                 self.repeated += 1
-                time.sleep(0.01)
+                time.sleep(0.2)  # a refused connection costs the CPU that the start needs
                 continue
             if answer.status_code == 200:
                 self.acknowledged += ROWS

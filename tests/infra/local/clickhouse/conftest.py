@@ -46,7 +46,7 @@ class Server:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("CAP_")}
         with self.path.with_suffix(".log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "infra.local.clickhouse", "--path", str(self.path), "--port", str(self.port)],
+                [sys.executable, "-P", "-m", "infra.local.clickhouse", "--path", self.path, "--port", str(self.port)],
                 stdout=log, stderr=subprocess.STDOUT, env={**clean, "CAP_CLICKHOUSE_PASSWORD": self.password},
             )  # fmt: skip
         return self
