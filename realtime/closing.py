@@ -14,6 +14,9 @@ from realtime.kernel import RING, compiled
 from realtime.merge import LENGTHS, LEVELS, differs, repeat_close, sum_children, sum_members
 from realtime.wide import FLOAT_POWERS
 
+REVISABLE = DEPTH - 8
+"""Closed minutes that may be revised: the other slots of the ring are for minutes still open, and for the older parts
+of a longer candle."""
 BACK = LAG
 """Bars back from the last closed one among which a revised candle is looked for."""
 
@@ -130,7 +133,7 @@ def revise_line(grid: Grid, line: int, changed: int, known_at: int, spare: Cells
     """
     n, end, oldest, series, chained = 0, grid.upcoming[line], -1, line * LEVELS, False
     composite = grid.members[line, 0] >= 0
-    for minute in range(end - DEPTH + 1, end):
+    for minute in range(end - REVISABLE, end):
         slot = minute & (DEPTH - 1)
         marked = (changed >> slot) & 1 == 1
         cell = grid.cells[series, slot]
@@ -189,7 +192,7 @@ def changed_minutes(grid: Grid, lines: Ints, masks: Ints) -> int:
         if grid.touched[line]:
             closed = np.uint32(0)
             end = grid.upcoming[line]
-            for minute in range(end - DEPTH + 1, end):
+            for minute in range(end - REVISABLE, end):
                 closed |= np.uint32(1) << np.uint32(minute & (DEPTH - 1))
             mask = grid.touched[line] & closed
             grid.touched[line] &= ~closed

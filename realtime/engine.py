@@ -17,7 +17,7 @@ from realtime.audits import compare
 from realtime.board import Board, Line
 from realtime.calculation import Calculation
 from realtime.candles import DEPTH, REASONS, UNSET, exchange_code, fold_trades, folded
-from realtime.closing import changed_minutes, close_minute, complete_parents, revise_line, waiting
+from realtime.closing import REVISABLE, changed_minutes, close_minute, complete_parents, revise_line, waiting
 from realtime.emission import Audited, Backfill, Emission, Output, Refused, candle_rows
 from realtime.gaps import mark
 from realtime.history import append, merged, spans
@@ -32,8 +32,8 @@ class Engine:
 
     def __init__(self, *, lateness: int, window: int, config: str = "", simulated: bool = False) -> None:
         """Wait `lateness` for trades before closing a minute, revise up to `window` after (microseconds)."""
-        if window + lateness > (DEPTH - 8) * MINUTE:
-            raise SettingsError(f"CAP_REVISION_WINDOW_SECONDS may be at most {(DEPTH - 8) * 60 - lateness // SECOND}")
+        if window + lateness > REVISABLE * MINUTE:
+            raise SettingsError(f"CAP_REVISION_WINDOW_SECONDS may be at most {REVISABLE * 60 - lateness // SECOND}")
         self.lateness = lateness
         self.window = window
         self.board = Board()
