@@ -22,6 +22,11 @@ def warmup(length: int) -> tuple[int, ...]:
     return (length - 1,)
 
 
+def converged(length: int) -> int:
+    """Return when the first bar, whose true range knows no close before it, has left the window."""
+    return length
+
+
 def memory(length: int) -> int:
     """Return the floats of its own ring: true ranges."""
     return ring(length)

@@ -1,6 +1,7 @@
 """Force Index: EMA(length) of the close's change times the volume.
 
 Unit: price · base units. Not in TA-Lib.
+Converged: twice what an EMA needs, for the input comes in bursts.
 Source: Alexander Elder, Trading for a Living (1993).
 """
 
@@ -22,7 +23,7 @@ def warmup(length: int) -> tuple[int, ...]:
 
 def converged(length: int) -> int:
     """Return after how many bars a history that starts there agrees with the full one to 1e-8."""
-    return ema_settles(length)
+    return 2 * ema_settles(length)
 
 
 class State(NamedTuple):

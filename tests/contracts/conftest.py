@@ -1,9 +1,11 @@
 """Candles for the laws: a random walk of any length, and shapes that are legal but hostile."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pytest
 
 Candles = dict[str, npt.NDArray[np.float64]]
@@ -61,3 +63,12 @@ def make_walk() -> Callable[..., Candles]:
 @pytest.fixture(scope="session")
 def make_hostile() -> Callable[[int], dict[str, Candles]]:
     return hostile
+
+
+@pytest.fixture(scope="session")
+def real(shared_data: Path) -> Candles:
+    """A month of one-minute candles of a BTC perpetual."""
+    frame = pl.read_csv(shared_data / "candles" / "btc-perp-20211231-20220201_1m.csv")
+    names = {"open", "high", "low", "close", "volume"}
+    columns = {name: frame[name].cast(pl.Float64).to_numpy() for name in names}
+    return columns | {"opened_at": 60e6 * np.arange(len(frame))}

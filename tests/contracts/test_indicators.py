@@ -216,14 +216,22 @@ def test_legal_but_hostile_candles_give_finite_numbers(
 
 @EVERY
 def test_a_history_that_starts_late_agrees_once_converged(indicator: Indicator, make_walk: MakeWalk) -> None:
-    bars = indicator.converged
-    if bars >= 1 << 53:
+    if indicator.converged >= 1 << 53:
         assert "Converged: never" in (indicator.module.__doc__ or "")
-        return
-    candles = make_walk(bars + 900, seed=4)
-    full = batch(indicator, candles)
-    for start in (1, 77, 300, 599):
-        late = batch(indicator, {name: column[start:] for name, column in candles.items()})
-        left, right = late[:, bars:], full[:, start + bars :]
+    else:
+        late_starts_agree(indicator, make_walk(indicator.converged + 900, seed=4), (1, 77, 300, 599))
+
+
+@EVERY
+def test_a_real_history_that_starts_late_agrees_once_converged(indicator: Indicator, real: Candles) -> None:
+    if indicator.converged < 20_000:
+        late_starts_agree(indicator, real, range(500, 20_000, 1_500))
+
+
+def late_starts_agree(indicator: Indicator, candles: Candles, starts: Sequence[int]) -> None:
+    bars, full = indicator.converged, batch(indicator, candles)
+    for start in starts:
+        late = batch(indicator, {name: column[start : start + bars + 4_000] for name, column in candles.items()})
+        left, right = late[:, bars:], full[:, start + bars : start + late.shape[1]]
         scale = np.maximum(np.abs(right), np.nanmean(np.abs(full), axis=1, keepdims=True))
-        assert np.nanmax(np.abs(left - right) / scale) <= 1e-8
+        assert np.nanmax(np.abs(left - right) / scale) <= 1e-8, start

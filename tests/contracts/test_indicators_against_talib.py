@@ -1,11 +1,9 @@
 """Our numbers beside TA-Lib's: equal where the definitions are, and where they are not, different as documented."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pytest
 import talib
 
@@ -107,15 +105,6 @@ def ours(column: str, candles: Candles) -> Floats:
 def distance(left: Floats, right: Floats) -> Floats:
     """Return how far apart two columns are, relative to the value or, near zero, to the column's usual size."""
     return np.abs(left - right) / np.maximum(np.abs(right), np.nanmedian(np.abs(right)))
-
-
-@pytest.fixture(scope="session")
-def real(shared_data: Path) -> Candles:
-    """A month of one-minute candles of a BTC perpetual."""
-    frame = pl.read_csv(shared_data / "candles" / "btc-perp-20211231-20220201_1m.csv")
-    names = {"open", "high", "low", "close", "volume"}
-    columns = {name: frame[name].cast(pl.Float64).to_numpy() for name in names}
-    return columns | {"opened_at": 60e6 * np.arange(len(frame))}
 
 
 @pytest.mark.parametrize("column", SAME)
