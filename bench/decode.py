@@ -14,7 +14,7 @@ from typing import Any
 
 import ccxt.pro
 from cryptofeed.exchanges import OKX, BinanceFutures, Bybit
-from yapic import json as yapic
+from yapic import json as yapic  # type: ignore[import-untyped]  # cryptofeed's reader has no stubs
 
 from bench import Row
 from ingestion.exchanges import exchanges
