@@ -16,7 +16,7 @@ from ingestion.messages import Audit, Coverage, Gap, History, MarketMessage, Tra
 from realtime.audits import compare
 from realtime.board import Board, Line
 from realtime.calculation import Calculation
-from realtime.candles import DEPTH, REASONS, UNSET, exchange_code, fold_trades, folded
+from realtime.candles import DEPTH, GAP, REASONS, UNSET, exchange_code, fold_trades, folded
 from realtime.closing import REVISABLE, changed_minutes, close_minute, complete_parents, revise_line, waiting
 from realtime.emission import Audited, Backfill, Emission, Output, Refused, candle_rows
 from realtime.gaps import mark
@@ -301,7 +301,7 @@ class Engine:
     # audits
 
     def _audit(self, partition: int, message: Audit, out: list[Output]) -> None:
-        """Keep the exchange's own candle until ours is closed."""
+        """Keep the exchange's own candle until ours is closed; a minute known to be incomplete is not compared."""
         line = self.line(partition, message.exchange, message.symbol)
         theirs = np.frombuffer(message.candle, CANDLE)[0]
         opened_at = int(theirs["opened_at"])
@@ -313,7 +313,7 @@ class Engine:
         for line in map(int, lines) if self.audits else ():
             theirs = self.audits.pop((line, minute * MINUTE), None)
             cell = self.board.grid.cells[line * LEVELS, minute % DEPTH]
-            if theirs is not None and cell["opened_at"] == minute * MINUTE:
+            if theirs is not None and cell["opened_at"] == minute * MINUTE and cell["quality"] != GAP:
                 differing = compare(cell, np.frombuffer(theirs, CANDLE)[0])
                 audited, wrong = self.audited.get(line, (0, 0))
                 self.audited[line] = audited + 1, wrong + bool(differing)

@@ -133,6 +133,19 @@ def test_our_candle_is_compared_with_the_exchanges_own(tools):
             assert found.differing == differing
 
 
+def test_a_minute_known_to_be_incomplete_is_not_compared(tools):
+    rows = tools.rows([tools.BEGIN + SECOND], [100], [3])
+    theirs = tools.fold([Trades("okx", tools.BEGIN + 62 * SECOND, SYMBOLS, rows.tobytes())])
+    candle = theirs.candles["okx:BTC-USDT.1m", tools.BEGIN].copy()
+    candle["volume"] = 99
+    stream = [
+        Trades("okx", tools.BEGIN + SECOND, SYMBOLS, rows.tobytes()),
+        Audit("okx", "BTC-USDT", candle.tobytes()),
+        Trades("okx", tools.BEGIN + 62 * SECOND, [], b""),
+    ]
+    assert not [one for one in tools.fold(stream).outputs if isinstance(one, Audited)]
+
+
 def test_a_window_that_the_rings_cannot_hold_is_refused():
     with pytest.raises(SettingsError, match="CAP_REVISION_WINDOW_SECONDS"):
         Engine(lateness=2 * SECOND, window=3_600 * SECOND)
