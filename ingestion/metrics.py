@@ -9,6 +9,7 @@ DUPLICATES = Counter("ingestion_duplicates_total", "Trades that had come before"
 GAPS = Counter("ingestion_gaps_total", "Gaps in trades, by how they ended", ["exchange", "status"])
 HEALED = Counter("ingestion_healed_trades_total", "Trades that came by REST", ["exchange"])
 RECONNECTS = Counter("ingestion_reconnects_total", "Connections made again", ["exchange"])
+REPLACED = Counter("ingestion_replaced_total", "Connections replaced before their lifetime ended", ["exchange"])
 STALLS = Counter("ingestion_stalls_total", "Streams that fell silent", ["exchange"])
 REST_REFUSED = Counter("ingestion_rest_refused_total", "REST answers other than 200", ["exchange", "status"])
 TAPE_FAILED = Counter("ingestion_tape_failed_frames_total", "Raw frames that could not be kept", ["exchange"])

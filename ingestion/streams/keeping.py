@@ -159,7 +159,7 @@ class Keeper:
             return connection
         await asyncio.sleep(OVERLAP_SECONDS)
         self._forget(connection)
-        structlog.get_logger().info("connection replaced before its end", exchange=self._feed.exchange.name)
+        metrics.REPLACED.labels(self._feed.exchange.name).inc()
         return fresh
 
     def _look_for_stalls(self, connection: Connection, now: int) -> None:

@@ -87,6 +87,20 @@ def test_what_one_process_spilled_the_next_one_sends_first_and_once(
     assert payloads(valkey, position) == [b"1", b"2", b"3", b"4", b"5"]
 
 
+def test_a_process_killed_while_it_sends_goes_on_where_it_was(tmp_path: Path) -> None:
+    spill = Spill(tmp_path / "spill")
+    spill.put([(TOPIC, b"%d" % n) for n in range(10)])
+    spill.done(spill.take(4))
+    again = Spill(tmp_path / "spill")  # as after a kill: the first was not closed
+    assert [payload for _, payload in again.take(99)] == [b"%d" % n for n in range(4, 10)]
+    again.done(again.take(99))
+    again.put([(TOPIC, b"later")])
+    third = Spill(tmp_path / "spill")
+    assert third.take(9) == [(TOPIC, b"later")]
+    for one in (spill, again, third):
+        one.close()
+
+
 def test_a_half_written_record_is_cut_off(tmp_path: Path) -> None:
     spill = Spill(tmp_path / "spill")
     spill.put([(TOPIC, b"whole"), (TOPIC, b"torn")])

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from infra.clock import HOUR
-from ingestion.tape import MAGIC, Frame, Tape, read_tape
+from ingestion.tape import MAGIC, Frame, Tape, read_tail, read_tape
 
 
 def frame(n: int) -> Frame:
@@ -65,3 +65,12 @@ def test_any_damage_is_reported_and_costs_only_the_blocks_it_hit(tmp_path: Path)
         assert numbers == sorted(numbers)
         assert len(found) >= 2 * (len(raw) // size - 2)
         assert damaged or len(raw) in ends
+
+
+def test_the_newest_frames_are_read_without_the_older_ones(tmp_path: Path) -> None:
+    file = written(tmp_path)
+    size = file.stat().st_size
+    found = list(read_tail(tmp_path, size // 5))
+    assert found == [frame(n) for n in range(100)][-len(found) :]
+    assert 10 <= len(found) <= 20
+    assert len(list(read_tail(tmp_path))) == 100

@@ -3,13 +3,14 @@
 import asyncio
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.streams.backoff import Backoff
 from ingestion.streams.limiter import Bucket
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=200), st.integers())
 def test_delays_stay_within_the_cap_and_never_end(flows: list[bool], seed: int) -> None:
     backoff, failures = Backoff(draw=random.Random(seed).uniform), 0
@@ -29,6 +30,7 @@ def test_jitter_does_not_collapse_at_the_cap() -> None:
     assert max(delays) > 29.0
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.1, 5.0), min_size=1, max_size=40))
 def test_a_bucket_never_gives_more_than_burst_and_rate(amounts: list[float]) -> None:
     now, given_at = [0.0], []

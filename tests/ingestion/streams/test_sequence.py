@@ -1,12 +1,12 @@
 """Trade ids: every hole is found with its exact span, duplicates never pass, whatever comes in whatever order."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.market import TRADE
 from ingestion.messages import Rows
-from ingestion.streams.sequence import WINDOW, DenseIds, LooseIds
+from ingestion.streams.sequence import WINDOW, DenseIds, Hole, LooseIds
 
 
 def rows(*ids: int, count: int = 1, at: int = 1_000) -> Rows:
@@ -46,6 +46,7 @@ def test_merged_trades_count_as_all_their_ids() -> None:
     assert [(h.first_id, h.last_id) for h in ids.accept(rows(20, count=2))[1]] == [(14, 18)]
 
 
+@settings(deadline=None)
 @given(st.permutations(range(1, 40)), st.lists(st.integers(1, 39), max_size=30))
 def test_any_order_with_any_duplicates_passes_each_id_once(order: list[int], again: list[int]) -> None:
     first = DenseIds()
@@ -57,6 +58,7 @@ def test_any_order_with_any_duplicates_passes_each_id_once(order: list[int], aga
     assert first.holes == []
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(2, 200)))
 def test_dropped_ids_are_exactly_the_holes(dropped: set[int]) -> None:
     ids, holes = DenseIds(), []
@@ -72,6 +74,43 @@ def test_after_a_restart_ids_go_on_where_the_log_ended() -> None:
     ids.begin(rows(7, 9, 8))
     assert accepted(ids, rows(9)) == []
     assert accepted(ids, rows(10)) == [10]
+
+
+def test_a_restart_finds_the_holes_that_the_last_run_left() -> None:
+    ids = DenseIds()
+    [hole] = ids.begin(rows(12, 7, 8, 11))
+    assert (hole.first_id, hole.last_id, hole.from_at, hole.to_at) == (9, 10, 1_008, 1_011)
+    assert accepted(ids, rows(11, 10, 9, 13)) == [10, 9, 13]
+    assert ids.missing(hole) == 0
+
+
+def test_holes_on_record_are_not_found_a_second_time_but_stay_open() -> None:
+    ids, known = DenseIds(), Hole(9, 15, 1_008, 1_016)
+    assert ids.begin(rows(7, 8, 12, 16), [known]) == []
+    assert ids.missing(known) == 6
+    assert accepted(ids, rows(9, 12, 15)) == [9, 15]
+    assert ids.missing(known) == 4
+
+
+def test_a_hole_on_record_before_all_remembered_trades_stays_open() -> None:
+    ids, known = DenseIds(), Hole(3, 9, 1_002, 1_010)
+    assert ids.begin(rows(10, 11), [known]) == []
+    assert ids.missing(known) == 7
+
+
+def test_what_looks_like_a_hole_where_memory_does_not_reach_is_none() -> None:
+    ids = DenseIds()
+    assert ids.begin(rows(300, 500, 501), since=1_400) == []
+    assert ids.holes == []
+
+
+@settings(deadline=None)
+@given(st.sets(st.integers(1, 300), min_size=2))
+def test_after_a_restart_ids_are_accepted_exactly_if_they_are_not_in_the_log(logged: set[int]) -> None:
+    ids = DenseIds()
+    ids.begin(rows(*logged))
+    between = range(min(logged), max(logged) + 10)
+    assert accepted(ids, rows(*between)) == [one for one in between if one not in logged]
 
 
 def test_ids_without_order_are_remembered_for_a_while_only() -> None:

