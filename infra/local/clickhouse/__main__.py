@@ -1,9 +1,15 @@
 """Run the server: `python -m infra.local.clickhouse --path DIR --port 8123`."""
 
 import asyncio
+import os
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from signal import SIGINT, SIGTERM, signal
 from socket import socket
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -15,7 +21,8 @@ from infra.local.clickhouse.identity import Identity
 from infra.local.clickhouse.server import Server
 from infra.settings import settings
 
-STOP_SECONDS = 3
+LAST_SECONDS = 3.4
+STOP_SECONDS = 1  # for requests that are nearly done; closing the engine takes its time, too
 
 
 def serve(
@@ -42,6 +49,20 @@ def serve(
 class _Listener(uvicorn.Server):
     """Says where it listens once it does."""
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGTERM and SIGINT; uvicorn would raise them again here, before the engine is closed."""
+        for number in (SIGTERM, SIGINT):
+            signal(number, self._stop)
+        yield
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            last = threading.Timer(LAST_SECONDS, _give_up)
+            last.daemon = True
+            last.start()
+        self.handle_exit(number, frame)
+
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Listen."""
         await super().startup(sockets)
@@ -50,13 +71,19 @@ class _Listener(uvicorn.Server):
             print(f"ClickHouse HTTP on http://{host}:{port}", flush=True)  # noqa: T201  # the caller reads the port
 
 
+def _give_up() -> None:
+    """End without closing the engine; whatever was acknowledged is on disk."""
+    print(f"not closed within {LAST_SECONDS:g} s: ended as by a kill", file=sys.stderr, flush=True)  # noqa: T201
+    os._exit(1)
+
+
 async def _serve(server: Server, host: str, port: int) -> None:
     config = uvicorn.Config(
         server, host=host, port=port, lifespan="off", access_log=False, log_level="warning", server_header=False,
         timeout_graceful_shutdown=STOP_SECONDS, timeout_keep_alive=30, h11_max_incomplete_event_size=1024 * 1024,
     )  # fmt: skip
     await _Listener(config).serve()
-    server.close()
+    await server.close()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from infra.local.clickhouse.native_blocks import BlockDecoder
 from infra.local.clickhouse.query import Query
 from infra.local.clickhouse.sessions import Sessions
 from infra.local.clickhouse.statement import Kind
-from infra.local.clickhouse.work import Work
+from infra.local.clickhouse.work import CANCEL_AGAIN_SECONDS, Work
 
 Scope = MutableMapping[str, Any]
 
@@ -52,10 +52,12 @@ class Server:
         else:
             await self._answer(scope, receive, send)
 
-    def close(self) -> None:
-        """Stop what still runs, then close every connection."""
-        self._engine.cancel_all()
-        self._threads.shutdown()
+    async def close(self) -> None:
+        """Stop what still runs, then close every connection. The loop goes on meanwhile: it closes the pipes."""
+        while self._running:
+            await asyncio.to_thread(self._engine.cancel_all)
+            await asyncio.sleep(CANCEL_AGAIN_SECONDS)
+        await asyncio.to_thread(self._threads.shutdown)
         self._sessions.close()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,7 +13,7 @@ def test_data_survives_a_stop_and_the_stop_is_quick(make_server):
     with server.client() as client:
         client.post("/", content="CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a").raise_for_status()
         client.post("/", content="INSERT INTO t VALUES (7)").raise_for_status()
-    assert server.end(signal.SIGTERM) in {0, -signal.SIGTERM}
+    assert server.end(signal.SIGTERM) == 0  # not -15: the engine was closed
     again = make_server(server.path).start().ready()
     with again.client() as client:
         assert client.post("/", content="SELECT a FROM t").text == "7\n"
@@ -38,7 +38,7 @@ def test_a_stop_does_not_wait_for_a_long_query(make_server):
     reader.start()
     assert running.wait(20)
     begun = time.monotonic()
-    server.end(signal.SIGTERM)
+    assert server.end(signal.SIGTERM) == 0
     reader.join()
     assert time.monotonic() - begun < 10  # the supervisor waits as long before it kills
 
