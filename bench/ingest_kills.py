@@ -62,8 +62,8 @@ def main() -> None:
         with (directory / "valkey.log").open("wb") as log:
             server = subprocess.Popen([*map(str, command)], stdout=log, stderr=log)
         try:
-            url, ports = f"redis://127.0.0.1:{given.port}/0", (given.port + 1, given.port + 2)
-            with following.following(directory, url, ports, rate=given.rate) as run:
+            url = f"redis://127.0.0.1:{given.port}/0"
+            with following.following(directory, url, rate=given.rate) as run:
                 following.wait(lambda: len(run.logged().trades) == 12, 120)
                 print(json.dumps(kill_loop(run, following.wait, given.kills, most_seconds=given.seconds)))
         finally:

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from bench.live_platform import free_ports
 from infra.eventlog import Position
 from infra.eventlog.valkey import ValkeyLog
 from ingestion.market import TradeFlag, trade_id_text
@@ -51,6 +52,7 @@ class Following:
     """One simulator, one log, and a `cap ingest` that may be killed and started again."""
 
     def __init__(self, simulator: str, valkey: str, directory: Path, environment: dict[str, str], prelude: str) -> None:
+        self.metrics = f"http://127.0.0.1:{environment['CAP_INGESTION_METRICS_PORT']}/metrics"
         self.simulator, self.valkey, self.directory = simulator, valkey, directory
         self._environment = os.environ | environment
         self._command = [sys.executable, "-P", "-c", f"{prelude}\nfrom infra.cli import main; main()", "ingest"]
@@ -179,11 +181,10 @@ def _payloads(log: ValkeyLog, position: Position) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def following(
-    directory: Path, valkey: str, ports: tuple[int, int], *, rate: float, prelude: str = ""
-) -> Iterator[Following]:
+def following(directory: Path, valkey: str, *, rate: float, prelude: str = "") -> Iterator[Following]:
     """Run simulator and ingestion for the length of a block; `prelude` may shorten deadlines of `cap ingest`."""
     directory.mkdir(parents=True, exist_ok=True)
+    ports = free_ports(2)
     simulator = f"http://127.0.0.1:{ports[0]}"
     environment = {
         "CAP_SIMULATOR_PORT": str(ports[0]), "CAP_INGESTION_METRICS_PORT": str(ports[1]), "CAP_VALKEY_URL": valkey,

@@ -1,11 +1,13 @@
 """Whatever the exchanges do wrong, the log ends up with each trade once, or says which it could not get."""
 
 import importlib.util
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 SPEC = importlib.util.spec_from_file_location("following", Path(__file__).parent / "following.py")
@@ -21,13 +23,14 @@ from ingestion.exchanges.exchange import Exchange
 from ingestion.streams import flow, keeping
 flow.QUIET, flow.PATIENCE, keeping.ACK_SECONDS, keeping.OVERLAP_SECONDS = 3.0, 3.0, 2.0, 2.0
 Exchange.server_silence_seconds = 4.0
+Binance.limits = dataclasses.replace(Binance.limits, lifetime_seconds=25.0)
 """
 
 
 @pytest.fixture(scope="module")
 def run(valkey: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     directory = tmp_path_factory.mktemp("faults")
-    with harness.following(directory, valkey, (23410, 23411), rate=150, prelude=SHORTENED) as one:
+    with harness.following(directory, valkey, rate=150, prelude=SHORTENED) as one:
         harness.wait(lambda: len(one.logged().trades) == 12, 120)
         yield one
 
@@ -41,6 +44,17 @@ def settled(run: Any) -> list[str]:
 
 
 def test_nothing_is_lost_or_doubled_where_nothing_goes_wrong(run: Any) -> None:
+    assert settled(run) == []
+    assert run.logged().gaps == []
+
+
+def test_a_connection_is_replaced_before_its_lifetime_ends_without_a_gap(run: Any) -> None:
+    def replaced() -> float:
+        found = re.findall(r'ingestion_replaced_total{exchange="binance"} (\S+)', httpx.get(run.metrics).text)
+        return float(found[0]) if found else 0.0
+
+    before = replaced()
+    harness.wait(lambda: replaced() >= before + 2)  # spot and perpetuals
     assert settled(run) == []
     assert run.logged().gaps == []
 

@@ -7,7 +7,7 @@ from bench.ingest_kills import harness, kill_loop
 
 def test_three_kills_while_the_exchanges_trade_leave_no_trace(valkey: str, tmp_path: Path) -> None:
     following = harness()
-    with following.following(tmp_path, valkey, (23420, 23421), rate=60) as run:
+    with following.following(tmp_path, valkey, rate=60) as run:
         following.wait(lambda: len(run.logged().trades) == 12, 120)
         found = kill_loop(run, following.wait, 3, most_seconds=6.0)
     assert (found["kills"], found["wrong"]) == (3, 0), found
@@ -15,7 +15,7 @@ def test_three_kills_while_the_exchanges_trade_leave_no_trace(valkey: str, tmp_p
 
 def test_a_second_process_on_the_same_data_names_the_first(valkey: str, tmp_path: Path) -> None:
     following = harness()
-    with following.following(tmp_path, valkey, (23422, 23423), rate=1) as run:
+    with following.following(tmp_path, valkey, rate=1) as run:
         lock = tmp_path / "data" / "ingestion" / "ingestion.lock"
         following.wait(lambda: lock.exists() and lock.read_bytes())
         first = run.process
