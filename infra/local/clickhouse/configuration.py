@@ -15,6 +15,7 @@ SERVER = """<clickhouse>
     <max_suspicious_broken_parts_bytes>1000000000000</max_suspicious_broken_parts_bytes>
     <non_replicated_deduplication_window>10000</non_replicated_deduplication_window>
   </merge_tree>
+  <access_control_improvements><table_engines_require_grant>true</table_engines_require_grant></access_control_improvements>
   <mark_cache_size>268435456</mark_cache_size>
   <users_config>{users}</users_config>
 </clickhouse>
@@ -34,16 +35,28 @@ USERS = """<clickhouse>
         <query>GRANT ALL ON *.*</query>
         <query>REVOKE SOURCES ON *.*</query>
         <query>REVOKE SYSTEM SHUTDOWN ON *.*</query>
+        <query>REVOKE CREATE DICTIONARY ON *.*</query>
+        <query>REVOKE TABLE ENGINE ON *</query>
+{engines}
       </grants>
     </default>
   </users>
 </clickhouse>
 """
 
+# CREATE DICTIONARY is forbidden because its source may be a shell command, which no other grant prevents.
+# Tables of these engines hold their own rows or read other tables; File, URL, S3, MySQL and the like do not.
+ENGINES = (
+    *("MergeTree", "ReplacingMergeTree", "SummingMergeTree", "AggregatingMergeTree", "CollapsingMergeTree"),
+    *("VersionedCollapsingMergeTree", "CoalescingMergeTree", "Memory", "Log", "TinyLog", "StripeLog", "Null", "Set"),
+    *("Join", "Buffer", "Merge", "Dictionary", "GenerateRandom", "View", "MaterializedView"),
+)
+
 
 def write(directory: Path) -> Path:
     """Write both files into `directory` and return the server's."""
     users, server = directory / "users.xml", directory / "config.xml"
-    write_atomically(users, USERS.encode())
+    granted = "\n".join(f"        <query>GRANT TABLE ENGINE ON {engine}</query>" for engine in ENGINES)
+    write_atomically(users, USERS.format(engines=granted).encode())
     write_atomically(server, SERVER.format(users=escape(str(users))).encode())
     return server

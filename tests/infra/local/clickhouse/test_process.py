@@ -89,5 +89,21 @@ def test_sql_reaches_neither_files_nor_the_network(ask):
         "SELECT * FROM executable('id', 'CSV', 'a String')",
         "SELECT 1 INTO OUTFILE '/tmp/out.csv'",
         "SELECT * FROM `/etc/passwd`",
+        "CREATE TABLE stolen (line String) ENGINE = File(LineAsString, '/etc/passwd')",
+        "CREATE TABLE stolen (line String) ENGINE = URL('http://127.0.0.1:1/', 'CSV')",
+        "CREATE DATABASE stolen ENGINE = Filesystem('/etc')",
+        "GRANT READ, WRITE ON FILE TO default",
     ):
         assert ask(sql).status_code >= 400, sql
+
+
+def test_tables_of_the_usual_engines_can_be_made(ask):
+    for sql in (
+        "CREATE DATABASE usual ENGINE = Atomic",
+        "CREATE TABLE usual.a (x Int8) ENGINE = ReplacingMergeTree ORDER BY x",
+        "CREATE TABLE usual.b (x Int8) ENGINE = Memory",
+        "CREATE MATERIALIZED VIEW usual.c TO usual.b AS SELECT x FROM usual.a",
+        "INSERT INTO usual.a VALUES (1)",
+    ):
+        assert ask(sql).text == ""
+    assert ask("SELECT x FROM usual.b").text == "1\n"
