@@ -1,5 +1,6 @@
 """`/admin`: faults, the truth about what was sent, and who went over which limit."""
 
+from bisect import bisect_right
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -18,8 +19,14 @@ class Ruled(Protocol):
     violations: Violations
     listings: list[Listing]
     clients: set[Client]
-    sent: int
-    finished: bool
+
+    @property
+    def sent(self) -> int:
+        """How many trades were sent."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether a replay is over."""
 
     def clock(self) -> int:
         """Return the exchanges' time."""
@@ -48,7 +55,8 @@ class Admin:
     async def _state(self, _: web.Request) -> web.Response:
         one = self._simulator
         state = {"clock": one.clock(), "trades_sent": one.sent, "finished": one.finished, "clients": len(one.clients)}
-        return web.json_response(state | {"listings": len(one.listings)})
+        state |= {"listings": len(one.listings), "faults_active": len(one.faults.active)}
+        return web.json_response(state | {"faults_struck": dict(one.faults.struck)})
 
     async def _violations(self, _: web.Request) -> web.Response:
         return web.json_response(self._simulator.violations.seen)
@@ -57,7 +65,10 @@ class Admin:
         exchange, symbol = request.match_info["exchange"], request.match_info["symbol"]
         for one in self._simulator.listings:
             if (one.exchange, one.symbol) == (exchange, symbol):
-                rows = [one.tape[n] for n in range(len(one.tape))]
+                after = request.query.get("after", "0")
+                if not after.isdigit():
+                    raise web.HTTPBadRequest(text="after is the id of a trade")
+                rows = one.tape.rows(bisect_right(one.tape.ids, int(after)), len(one.tape))
                 return web.json_response([
                     {"id": t.id, "at": t.at, "price": one.price(t.price), "quantity": one.quantity(t.quantity),
                      "taker_buys": t.taker_buys}
@@ -66,13 +77,15 @@ class Admin:
         raise web.HTTPNotFound(text=f"{exchange} does not list {symbol}")
 
     async def _faults(self, _: web.Request) -> web.Response:
-        return web.json_response([vars(fault) for fault in self._simulator.faults.active.values()])
+        faults = self._simulator.faults
+        return web.json_response([vars(fault) for fault in faults.active.values() if not fault.over])
 
     async def _begin(self, request: web.Request) -> web.Response:
         try:
             what: dict[str, Any] = await request.json()
+            what.pop("id", None)
             fault = self._simulator.faults.add(**what)
-        except (ValueError, TypeError, InputError) as error:
+        except (ValueError, TypeError, AttributeError, InputError) as error:
             raise web.HTTPBadRequest(text=str(error)) from error
         return web.json_response(vars(fault), status=201)
 

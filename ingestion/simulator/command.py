@@ -12,47 +12,68 @@ from rich.console import Console
 from infra.errors import InputError
 from infra.settings import settings
 from ingestion.simulator import replay as recorded
-from ingestion.simulator.script import play, read_script
-from ingestion.simulator.server import Options, Simulator, running
+from ingestion.simulator.options import Options
+from ingestion.simulator.script import Script, read_script
+from ingestion.simulator.server import Simulator, running
 
 
 def simulate(
     rate: Annotated[float, typer.Option(help="Trades a second over all exchanges and symbols.", min=0.1)] = 300.0,
-    seed: Annotated[int, typer.Option(help="The same seed and start give the same trades.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed and start give the same trades.", min=0)] = 1,
     symbols: Annotated[int, typer.Option(help="How many symbols; beyond 20 they are invented.", min=1, max=300)] = 20,
     perpetuals: Annotated[bool, typer.Option(help="List USDT perpetuals, too.")] = True,
+    start: Annotated[
+        int | None, typer.Option(help="Start of the exchanges' clock, milliseconds since 1970 UTC. Default: now.")
+    ] = None,
+    sweeps: Annotated[
+        bool, typer.Option(help="Takers may fill several makers; Binance's aggTrade and OKX's trades sum them up.")
+    ] = False,
+    days: Annotated[int, typer.Option(help="Days of invented past before the start.", min=1, max=365)] = 21,
     replay: Annotated[
         Path | None, typer.Option(help="Send recorded trades or 1m candles (.parquet, .csv) instead of invented ones.")
     ] = None,
     replay_as: Annotated[
         str, typer.Option(metavar="EXCHANGE:BASE", help="Who trades the replayed data, e.g. binance:BTC.")
     ] = "binance:BTC",
-    speed: Annotated[float, typer.Option(help="Of a replay; 0 is as fast as clients read.", min=0)] = 1.0,
-    faults: Annotated[Path | None, typer.Option(help="Script of faults: JSON lines with `after` in seconds.")] = None,
+    speed: Annotated[
+        float, typer.Option(help="Of the exchanges' clock; 0 replays as fast as clients read.", min=0)
+    ] = 1.0,
+    wait: Annotated[bool, typer.Option(help="Begin a replay with the first subscription, not at once.")] = True,
+    faults: Annotated[
+        Path | None, typer.Option(help="Script of faults (.jsonl, .toml) with `after` in seconds or `at_trade`.")
+    ] = None,
 ) -> None:
     """Be Binance, Bybit and OKX on this machine: their WebSocket and REST formats, limits and, on demand, faults."""
-    options = Options(settings().host, settings().simulator_port, seed, rate, symbols, perpetuals, speed)
+    given = settings()
+    options = Options(
+        given.host, given.simulator_port, seed=seed, rate=rate, symbols=symbols, perpetuals=perpetuals, start=start,
+        speed=speed, sweeps=sweeps, days=days, wait=wait,
+    )  # fmt: skip
     if replay is not None:
-        exchange, _, base = replay_as.partition(":")
-        if exchange not in {"binance", "bybit", "okx"} or not base.isalnum():
-            raise InputError(f"--replay-as {replay_as}: write binance:BTC, bybit:BTC or okx:BTC")
-        frame = recorded.read(replay)
-        listing = recorded.listing_for(frame, exchange, base.upper())
-        options.listings = [listing]
-        options.replay = recorded.blocks([(listing, recorded.trades(frame, listing))])
-    script = read_script(faults) if faults is not None else []
+        _replay(options, replay, replay_as)
+    elif speed == 0:
+        raise InputError("--speed 0 (as fast as clients read) is for --replay: invented trades never end")
+    script = Script(read_script(faults) if faults is not None else [])
     uvloop.run(_run(options, script))
 
 
-async def _run(options: Options, script: list[dict[str, object]]) -> None:
+def _replay(options: Options, path: Path, replay_as: str) -> None:
+    exchange, _, base = replay_as.partition(":")
+    if exchange not in {"binance", "bybit", "okx"} or not base.isalnum():
+        raise InputError(f"--replay-as {replay_as}: write binance:BTC, bybit:BTC or okx:BTC")
+    frame = recorded.read(path)
+    listing = recorded.listing_for(frame, exchange, base.upper())
+    options.listings = [listing]
+    options.replay = recorded.blocks([(listing, recorded.trades(frame, listing))])
+
+
+async def _run(options: Options, script: Script) -> None:
     stop = asyncio.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(one, stop.set)
-    async with running(options) as simulator:
+    async with running(options, script) as simulator:
         _greet(simulator)
-        player = asyncio.create_task(play(script, simulator.faults))
         await stop.wait()
-        player.cancel()
 
 
 def _greet(simulator: Simulator) -> None:

@@ -1,23 +1,27 @@
-"""One WebSocket client of the simulator: queued sending, so that a slow client never holds up the others."""
+"""One WebSocket client of the simulator: frames are joined and written when the loop has a moment."""
 
 import asyncio
-import contextlib
 import socket
 import struct
-from collections import deque
+import time
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
+from ingestion.simulator import frame as frames
 from ingestion.simulator.limits import Limits
 
-MOST_QUEUED = 200_000
+MOST_BYTES = 64 << 20
+"""A client that leaves more than this unread is cut."""
+HIGH_WATER = 1 << 20
+RETRY_SECONDS = 0.002
 
 
 class Client:
     """A connection; see dialect.Connection."""
 
-    def __init__(self, websocket: web.WebSocketResponse, request: web.Request, market: str, limits: Limits) -> None:
+    def __init__(self, request: web.Request, exchange: str, market: str, limits: Limits) -> None:
         """Take over an accepted WebSocket."""
+        self.exchange = exchange
         self.market = market.rstrip("+")
         self.combined = market.endswith("+")
         self.address = request.remote or ""
@@ -25,52 +29,71 @@ class Client:
         self.limits = limits
         self.silent = False  # half-open: nothing goes out
         self.mute = False  # no data, but pongs
-        self._websocket, self._transport = websocket, request.transport
-        self._queue: deque[str | bytes] = deque()
-        self._wake = asyncio.Event()
-        self._closing: tuple[int, str] | None = None
+        self.closing = False
+        self.opened = self.active = self.pinged = self.ponged = time.monotonic()
+        self._transport = request.transport
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[bytes] = []
+        self._size = 0
+        self._flushing = False
 
-    def send(self, text: str | bytes) -> None:
-        """Queue a frame."""
-        self._queue.append(text)
-        if len(self._queue) > MOST_QUEUED:
+    def send(self, text: str) -> None:
+        """Queue a text frame."""
+        self.write(frames.frame(text.encode()))
+
+    def publish(self, key: str, payload: bytes, whole: bytes) -> None:
+        """Queue data of a stream; `whole` is the payload in its frame."""
+        if self.mute:
+            return
+        if self.combined:
+            whole = frames.frame(b'{"stream":"%s","data":%s}' % (key.encode(), payload))
+        self.write(whole)
+
+    def write(self, whole: bytes) -> None:
+        """Queue a frame as it is."""
+        if self.silent or self.closing:
+            return
+        self._waiting.append(whole)
+        self._size += len(whole)
+        if self._size > MOST_BYTES:
             self.abort()
-        self._wake.set()
+        elif not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
 
-    def publish(self, key: str, text: str) -> None:
-        """Queue data of a stream."""
-        if not self.mute:
-            self.send(f'{{"stream":"{key}","data":{text}}}' if self.combined else text)
+    def _flush(self) -> None:
+        self._flushing = False
+        if self._transport is None or self._transport.is_closing() or not self._waiting or self.silent:
+            return
+        if self._unsent() > HIGH_WATER:
+            self._flushing = True
+            self._loop.call_later(RETRY_SECONDS, self._flush)
+            return
+        self._transport.write(b"".join(self._waiting))
+        self._waiting.clear()
+        self._size = 0
+        self.active = time.monotonic()
+
+    def _unsent(self) -> int:
+        gone = self._transport is None or self._transport.is_closing()
+        return 0 if gone else self._transport.get_write_buffer_size()  # type: ignore[union-attr]  # gone says so
 
     @property
     def queued(self) -> int:
-        """Frames not yet written."""
-        return len(self._queue)
+        """Bytes that the client has not taken yet."""
+        return self._size + self._unsent()
 
     def close(self, code: int, reason: str = "") -> None:
-        """Close in an orderly way once what is queued is written."""
-        self._closing = (code, reason)
-        self._wake.set()
+        """Close in an orderly way after what is queued; cut it when the client does not answer within a second."""
+        self.write(frames.close(code, reason))
+        self.closing = True
+        self._loop.call_later(1.0, self.abort)
 
     def abort(self, *, reset: bool = False) -> None:
-        """Cut the connection, with RST if wanted."""
-        if self._transport is None:
+        """Cut the connection: FIN and no close frame, or RST."""
+        if self._transport is None or self._transport.is_closing():
             return
         if reset:
             raw = self._transport.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
-
-    async def write(self) -> None:
-        """Write what is queued until the connection ends."""
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            while not self._websocket.closed:
-                await self._wake.wait()
-                self._wake.clear()
-                while self._queue and not self.silent:
-                    frame = self._queue.popleft()
-                    kind = WSMsgType.TEXT
-                    raw = frame.encode() if isinstance(frame, str) else frame
-                    await self._websocket.send_frame(raw, kind)
-                if self._closing is not None and not self.silent:
-                    await self._websocket.close(code=self._closing[0], message=self._closing[1].encode())

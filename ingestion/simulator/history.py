@@ -28,11 +28,11 @@ class History:
     count: Ints
     last_id: Ints
 
-    def summed(self, length: int) -> "History":
+    def summed(self, length: int, shift: int = 0) -> "History":
         """Build longer candles; quote volumes of past candles follow from their prices, here as there."""
         if length == MINUTE_MS:
             return self
-        buckets = self.opened_at - self.opened_at % length
+        buckets = self.opened_at - (self.opened_at + shift) % length
         first = np.flatnonzero(np.diff(buckets, prepend=-1))
         last = np.append(first[1:], len(buckets)) - 1
         add = np.add.reduceat
@@ -43,10 +43,10 @@ class History:
         )  # fmt: skip
 
 
-def draw(listing: Listing, *, seed: int, start: int) -> History:
+def draw(listing: Listing, *, seed: int, start: int, days: int = DAYS) -> History:
     """Walk back from the start price; symbols of one base share their path, whatever the exchange."""
     end = start - start % MINUTE_MS
-    minutes = (end - (end - DAYS * DAY_MS) // DAY_MS * DAY_MS) // MINUTE_MS
+    minutes = (end - (end - days * DAY_MS) // DAY_MS * DAY_MS) // MINUTE_MS
     shared = np.random.default_rng([seed, *listing.base.encode()])
     back = np.cumsum(shared.normal(0, SIGMA, minutes + 1))
     path = listing.start_price * np.exp(back - back[-1])
@@ -72,28 +72,34 @@ class Past:
     def __init__(self, *, seed: int, start: int, days: int = DAYS) -> None:
         """Let the past end at `start` (milliseconds)."""
         self._seed, self._start, self._days = seed, start, days
-        self._known: dict[tuple[str, str, bool, int], History] = {}
+        self._known: dict[tuple[str, str, bool, int, int], History] = {}
 
-    def klines(self, listing: Listing, timeframe_ms: int, since: int, until: int, now: int) -> list[Kline]:
-        """Return candles with since <= opened_at < until, oldest first; the newest one may be unfinished at `now`."""
-        first = since - since % timeframe_ms
-        rows = self._past(listing, timeframe_ms, first, until) + self._live(listing, first, until, now)
+    def klines(
+        self, listing: Listing, timeframe_ms: int, since: int, until: int, now: int, shift: int = 0
+    ) -> list[Kline]:
+        """Return candles with since <= opened_at < until, oldest first; the newest one may be unfinished at `now`.
+
+        `shift` opens them so many milliseconds before their multiple of UTC (a Hong Kong day: 8 h).
+        """
+        first = since - (since + shift) % timeframe_ms
+        rows = self._past(listing, (timeframe_ms, shift), first, until)
+        rows += self._live(listing, first, until + timeframe_ms, now)
         grouped: dict[int, Kline] = {}
         for row in rows:
-            bucket = row.opened_at - row.opened_at % timeframe_ms
+            bucket = row.opened_at - (row.opened_at + shift) % timeframe_ms
             have = grouped.get(bucket)
             grouped[bucket] = _merge(have, row, bucket)
         return [kline for opened_at, kline in grouped.items() if since <= opened_at < until]
 
-    def _past(self, listing: Listing, timeframe_ms: int, since: int, until: int) -> list[Kline]:
+    def _past(self, listing: Listing, frame: tuple[int, int], since: int, until: int) -> list[Kline]:
         if self._days == 0 or since >= self._start:
             return []
-        key = (listing.exchange, listing.base, listing.perpetual, timeframe_ms)
+        key = (listing.exchange, listing.base, listing.perpetual, *frame)
         if key not in self._known:
-            minutes = (*key[:3], MINUTE_MS)
+            minutes = (*key[:3], MINUTE_MS, 0)
             if minutes not in self._known:
-                self._known[minutes] = draw(listing, seed=self._seed, start=self._start)
-            self._known[key] = self._known[minutes].summed(timeframe_ms)
+                self._known[minutes] = draw(listing, seed=self._seed, start=self._start, days=self._days)
+            self._known[key] = self._known[minutes].summed(*frame)
         h = self._known[key]
         a, b = np.searchsorted(h.opened_at, (since, until))
         columns = (h.opened_at, h.open, h.high, h.low, h.close, h.volume, h.taker_buy_volume, h.count, h.last_id)

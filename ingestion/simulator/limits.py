@@ -1,13 +1,21 @@
-"""What a simulated exchange allows a client, and the record of who went over it."""
+"""What a simulated exchange allows, who is over it, and for how long an address is banned."""
 
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Allowance(NamedTuple):
+    """At most `most` within `seconds`."""
+
+    most: int
+    seconds: float
 
 
 @dataclass
 class Window:
-    """At most `most` events within `seconds`, counted exactly."""
+    """Counts events against an allowance, exactly."""
 
     most: int
     seconds: float
@@ -45,3 +53,30 @@ class Violations:
     def note(self, exchange: str, what: str) -> None:
         """Record a breach."""
         self.seen.append({"exchange": exchange, "what": what, "at": time.time_ns() // 1_000})
+
+
+@dataclass
+class Addresses:
+    """Windows and bans of client addresses, each exchange for itself."""
+
+    windows: dict[tuple[str, ...], Window] = field(default_factory=dict)
+    banned_until: dict[tuple[str, str], float] = field(default_factory=dict)
+    bans: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def window(self, allowance: Allowance, *key: str) -> Window:
+        """Return the window of an exchange, an address and whatever else shares it."""
+        if key not in self.windows:
+            self.windows[key] = Window(*allowance)
+        return self.windows[key]
+
+    def ban(self, exchange: str, address: str, seconds: float) -> float:
+        """Ban an address; each further ban lasts twice as long. Return its seconds."""
+        key = (exchange, address)
+        seconds *= 2 ** self.bans.get(key, 0)
+        self.bans[key] = self.bans.get(key, 0) + 1
+        self.banned_until[key] = time.monotonic() + seconds
+        return seconds
+
+    def banned(self, exchange: str, address: str) -> float:
+        """Return for how many seconds an address is still banned, 0.0 if it is not."""
+        return max(0.0, self.banned_until.get((exchange, address), 0.0) - time.monotonic())

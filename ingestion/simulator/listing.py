@@ -8,13 +8,26 @@ MINUTE_MS = 60_000
 KEPT_TRADES = 20_000
 KEPT_MINUTES = 5_000
 FIRST_ID = 1_000_000_000
+FIRST_AGGREGATE = 700_000_000
 
 
 class Trade(NamedTuple):
-    """One trade; price and quantity count ticks and lots."""
+    """One trade, which is one fill; price and quantity count ticks and lots."""
 
     id: int
     at: int  # milliseconds
+    price: int
+    quantity: int
+    taker_buys: bool
+
+
+class Aggregate(NamedTuple):
+    """Fills of one taker at one price and moment; its own id, and the ids of its first and last fill."""
+
+    id: int
+    first_id: int
+    last_id: int
+    at: int
     price: int
     quantity: int
     taker_buys: bool
@@ -61,11 +74,15 @@ class Tape:
     prices: "array[int]" = field(default_factory=lambda: array("q"))
     quantities: "array[int]" = field(default_factory=lambda: array("q"))
     sides: "array[int]" = field(default_factory=lambda: array("b"))
+    aggregates: "array[int]" = field(default_factory=lambda: array("q"))
     klines: dict[int, Kline] = field(default_factory=dict)
+    together: bool = True  # fills of one moment, price and side are one aggregate
     keep: int = KEPT_TRADES
+    keep_minutes: int = KEPT_MINUTES
 
     def add(self, trade: Trade) -> None:
         """Append a trade and fold it into its minute."""
+        self.aggregates.append(self._aggregate(trade))
         self.ids.append(trade.id)
         self.times.append(trade.at)
         self.prices.append(trade.price)
@@ -75,12 +92,36 @@ class Tape:
         kline = self.klines.get(minute)
         if kline is None:
             kline = self.klines[minute] = Kline(minute, trade.price, trade.price, trade.price, trade.price)
-            if len(self.klines) > KEPT_MINUTES:
+            if len(self.klines) > self.keep_minutes:
                 del self.klines[next(iter(self.klines))]
         kline.add(trade)
         if len(self.ids) > 2 * self.keep:
-            for column in (self.ids, self.times, self.prices, self.quantities, self.sides):
+            for column in (self.ids, self.times, self.prices, self.quantities, self.sides, self.aggregates):
                 del column[: self.keep]
+
+    def _aggregate(self, trade: Trade) -> int:
+        """Return the id of the aggregate that a new trade belongs to."""
+        if not self.ids:
+            return FIRST_AGGREGATE
+        before = (self.times[-1], self.prices[-1], bool(self.sides[-1]))
+        same = self.together and before == (trade.at, trade.price, trade.taker_buys)
+        return self.aggregates[-1] + (not same)
+
+    def grouped(self, start: int, end: int) -> list[Aggregate]:
+        """Return the aggregates of the trades at positions start to end."""
+        found: list[Aggregate] = []
+        for n in range(start, end):
+            one, identity = self[n], self.aggregates[n]
+            if found and found[-1].id == identity:
+                had = found[-1]
+                found[-1] = had._replace(last_id=one.id, quantity=had.quantity + one.quantity)
+            else:
+                found.append(Aggregate(identity, one.id, one.id, one.at, one.price, one.quantity, one.taker_buys))
+        return found
+
+    def rows(self, start: int, end: int) -> list[Trade]:
+        """Return the trades at positions start to end, as far as there are any."""
+        return [self[n] for n in range(max(0, start), min(end, len(self)))]
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -1,166 +1,207 @@
-"""Each scripted fault does to a raw client what its name says."""
+"""What faults do to connections and to REST, seen by a raw client of each exchange; and how faults are begun."""
 
 import asyncio
-import json
 import re
-from collections.abc import Callable
+import time
 from typing import Any
 
-import httpx
+import aiohttp
 import pytest
-import websockets
-from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from ingestion.simulator.server import Options, Simulator, running
+from bench.exchange_client import SYMBOLS, Raw, connected, get, scenario, subscription, trades_of, truth
+from ingestion import simulator
+from ingestion.simulator import Simulator
 
-STREAM = {"method": "SUBSCRIBE", "params": ["btcusdt@trade"], "id": 1}
-
-
-async def trades(socket: Any, count: int, seconds: float = 15.0) -> list[dict[str, Any]]:
-    """Receive that many trade frames that can be read."""
-    found: list[dict[str, Any]] = []
-    async with asyncio.timeout(seconds):
-        while len(found) < count:
-            message = json.loads(await socket.recv())
-            if message.get("e") == "trade":
-                found.append(message)
-    return found
+TIME = {"binance": "/binance/api/v3/time", "bybit": "/bybit/v5/market/time", "okx": "/okx/api/v5/public/time"}
 
 
-async def flood(socket: Any) -> None:
-    for n in range(50):
-        await socket.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": n}))
-        await asyncio.sleep(0.01)
+async def struck(exchanges: Simulator, kind: str) -> None:
+    """Wait until a fault has struck."""
+    while not exchanges.faults.struck[kind]:  # noqa: ASYNC110 - the test's own deadline ends it
+        await asyncio.sleep(0.005)
 
 
-def scenario(work: Callable[[Simulator, Any], Any], **options: Any) -> Any:
-    async def run() -> Any:
-        async with running(Options(rate=400, symbols=1, perpetuals=False, **options)) as simulator:
-            url = f"ws{simulator.url.removeprefix('http')}/binance/ws"
-            async with websockets.connect(url, max_size=None) as socket:
-                await socket.send(json.dumps(STREAM))
-                await trades(socket, 3)
-                return await work(simulator, socket)
-
-    return asyncio.run(run())
-
-
-def test_dropped_frames_are_missing_from_the_ids() -> None:
-    async def work(simulator: Simulator, socket: Any) -> list[int]:
-        before = await trades(socket, 1)
-        simulator.faults.add(kind="drop", exchange="binance", count=5)
-        return [t["t"] for t in before + await trades(socket, 50)]
-
-    ids = scenario(work)
-    assert ids[-1] - ids[0] + 1 - len(ids) == 5
-
-
-def test_duplicated_frames_come_twice() -> None:
-    async def work(simulator: Simulator, socket: Any) -> list[int]:
-        simulator.faults.add(kind="duplicate", count=4)
-        return [t["t"] for t in await trades(socket, 40)]
-
-    ids = scenario(work)
-    assert len(ids) - len(set(ids)) == 4
-
-
-def test_reordered_frames_come_behind_their_successor() -> None:
-    async def work(simulator: Simulator, socket: Any) -> list[int]:
-        simulator.faults.add(kind="reorder", count=3)
-        return [t["t"] for t in await trades(socket, 40)]
-
-    ids = scenario(work)
-    assert ids != sorted(ids)
-    assert len(set(ids)) == len(ids)
-
-
-def test_bad_prices_and_wrong_symbols_follow_right_frames() -> None:
-    async def work(simulator: Simulator, socket: Any) -> tuple[set[str], set[str]]:
-        simulator.faults.add(kind="bad_price", count=4)
-        simulator.faults.add(kind="wrong_symbol", count=1)
-        found = await trades(socket, 40)
-        return {t["p"] for t in found}, {t["s"] for t in found}
-
-    prices, symbols = scenario(work)
-    assert {"0", "-1", "NaN", "1e400"} <= prices
-    assert symbols == {"BTCUSDT", "WRONGBTCUSDT"}
-
-
-@pytest.mark.parametrize(("kind", "code"), [("close", 1012), ("reset", 1006), ("cut", 1006)])
-def test_connections_end_with_these_codes(kind: str, code: int) -> None:
-    async def work(simulator: Simulator, socket: Any) -> int | None:
-        simulator.faults.add(kind=kind, exchange="binance", count=1)
-        with pytest.raises(ConnectionClosed):
-            await trades(socket, 1_000)
-        return socket.close_code  # type: ignore[no-any-return]
-
-    assert scenario(work) == code
-
-
-def test_a_stalled_socket_still_answers_but_sends_no_data() -> None:
-    async def work(simulator: Simulator, socket: Any) -> dict[str, Any]:
-        simulator.faults.add(kind="stall_socket", exchange="binance", count=1)
+def test_a_stalled_socket_answers_pings_but_sends_no_data(exchange: str) -> None:
+    async def work(exchanges: Simulator, raw: Raw) -> None:
+        exchanges.faults.add(kind="stall_socket", exchange=exchange, count=1)
+        await struck(exchanges, "stall_socket")
+        raw.websocket._autoping = False
+        await raw.websocket.ping(b"are you there")
+        while (frame := await raw.frame()).type is not aiohttp.WSMsgType.PONG:
+            pass
+        assert frame.data == b"are you there"
         with pytest.raises(TimeoutError):
-            await trades(socket, 1_000, seconds=1.5)
-        await socket.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": 9}))
-        return json.loads(await asyncio.wait_for(socket.recv(), 5))  # type: ignore[no-any-return]
+            await raw.frame(0.3)
+        assert truth(exchanges, exchange)[-1][3] > exchanges.clock() - 5_000  # trading goes on
 
-    assert scenario(work) == {"result": ["btcusdt@trade"], "id": 9}
-
-
-def test_handshakes_fail_as_told() -> None:
-    async def work(simulator: Simulator, _: Any) -> int:
-        simulator.faults.add(kind="handshake_502", count=1)
-        with pytest.raises(InvalidStatus) as refused:
-            await websockets.connect(f"ws{simulator.url.removeprefix('http')}/binance/ws")
-        return refused.value.response.status_code
-
-    assert scenario(work) == 502
+    scenario(exchange, work)
 
 
-def test_rest_is_slow_down_limited_or_banned_as_told() -> None:
-    async def work(simulator: Simulator, _: Any) -> list[tuple[int, str | None]]:
-        found = []
-        async with httpx.AsyncClient() as client:
-            for kind in ("rest_down", "too_many", "banned"):
-                simulator.faults.add(kind=kind, exchange="okx", count=1)
-                answer = await client.get(f"{simulator.url}/okx/api/v5/public/time")
-                found.append((answer.status_code, answer.headers.get("retry-after")))
-            answer = await client.get(f"{simulator.url}/okx/api/v5/public/time")
-            found.append((answer.status_code, None))
-        return found
+def test_a_half_open_connection_says_nothing_at_all(exchange: str) -> None:
+    async def work(exchanges: Simulator, raw: Raw) -> None:
+        exchanges.faults.add(kind="half_open", exchange=exchange, count=1)
+        await struck(exchanges, "half_open")
+        raw.websocket._autoping = False
+        await raw.websocket.ping()
+        while True:
+            try:
+                assert (await raw.frame(0.5)).type is aiohttp.WSMsgType.TEXT  # what was on its way
+            except TimeoutError:
+                break
+        assert not raw.websocket.closed
+        assert len(exchanges.clients) == 1
 
-    assert scenario(work) == [(502, None), (429, "1"), (418, "3"), (200, None)]
-
-
-def test_truncated_and_huge_frames_come_between_good_ones() -> None:
-    async def work(simulator: Simulator, socket: Any) -> tuple[int, int]:
-        simulator.faults.add(kind="huge_frame", count=1)
-        sizes = [len(await asyncio.wait_for(socket.recv(decode=False), 10)) for _ in range(30)]
-        simulator.faults.add(kind="truncated", count=1)
-        raw = [await asyncio.wait_for(socket.recv(decode=False), 10) for _ in range(30)]
-        return sum(size > 8 << 20 for size in sizes), sum(frame.endswith(b"\xff\xfe") for frame in raw)
-
-    assert scenario(work) == (1, 1)
+    scenario(exchange, work)
 
 
-def test_admin_names_an_unknown_fault_and_lists_the_known() -> None:
-    async def work(simulator: Simulator, _: Any) -> tuple[int, str, int]:
-        async with httpx.AsyncClient(base_url=simulator.url) as client:
-            wrong = await client.post("/admin/faults", json={"kind": "gremlin"})
-            right = await client.post("/admin/faults", json={"kind": "late", "milliseconds": 5, "exchange": "bybit"})
-            gone = await client.delete(f"/admin/faults/{right.json()['id']}")
-            return wrong.status_code, wrong.text, gone.status_code
+@pytest.mark.parametrize(
+    ("kind", "more", "code"),
+    [("close", {"code": 1012}, 1012), ("close", {"code": 1006}, 1006), ("reset", {}, 1006), ("cut", {}, 1006)],
+)
+def test_connections_end_with_these_codes(exchange: str, kind: str, more: dict[str, int], code: int) -> None:
+    async def work(exchanges: Simulator, raw: Raw) -> tuple[int | None, type | None]:
+        exchanges.faults.add(kind=kind, exchange=exchange, count=1, **more)
+        while (frame := await raw.frame()).type is aiohttp.WSMsgType.TEXT:
+            pass
+        return raw.websocket.close_code, type(frame.data)
 
-    status, text, gone = scenario(work)
-    assert (status, gone) == (400, 204)
-    assert re.search("gremlin.*stall_stream.*rest_down", text)
+    ended, error = scenario(exchange, work)
+    assert ended == code
+    assert (error is ConnectionResetError) == (kind == "reset") or error is type(None)
 
 
-def test_breaking_the_message_limit_is_noted_and_ends_the_connection() -> None:
-    async def work(simulator: Simulator, socket: Any) -> list[str]:
-        with pytest.raises(ConnectionClosed):
-            await flood(socket)
-        return [str(one["what"]) for one in simulator.violations.seen]
+def test_handshakes_hang_or_fail_as_told(exchange: str) -> None:
+    async def work(exchanges: Simulator, _: Raw) -> None:
+        exchanges.faults.add(kind="handshake_502", exchange=exchange, count=1)
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="502"):
+            await attempt(exchanges)
+        exchanges.faults.add(kind="handshake_hang", exchange=exchange, count=1)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(attempt(exchanges), 0.5)
+        await attempt(exchanges)
 
-    assert set(scenario(work)) == {"messages"}
+    async def attempt(exchanges: Simulator) -> None:
+        async with connected(exchanges, exchange):
+            pass
+
+    scenario(exchange, work)
+
+
+def test_an_acknowledgement_is_missing_and_so_is_the_data(exchange: str) -> None:
+    async def run() -> None:
+        async with simulator.run(rate=400, symbols=1) as exchanges, connected(exchanges, exchange) as raw:
+            exchanges.faults.add(kind="ack_missing", exchange=exchange, count=1)
+            await raw.ask(subscription(exchange, SYMBOLS[exchange]))
+            with pytest.raises(TimeoutError):
+                await raw.frame(0.5)
+            assert exchanges.faults.struck["ack_missing"] == 1
+            [client] = exchanges.clients
+            assert client.keys == set()
+
+    asyncio.run(run())
+
+
+def test_after_a_subscription_old_trades_come_again(exchange: str) -> None:
+    async def work(exchanges: Simulator, raw: Raw) -> None:
+        while len(truth(exchanges, exchange)) < 120:
+            await raw.message()
+        exchanges.faults.add(kind="overlap", exchange=exchange, count=1)
+        before = {row[0] for row in truth(exchanges, exchange)}
+        seen: set[str] = set()
+        await raw.ask(subscription(exchange, SYMBOLS[exchange]))
+        while len(seen & before) < 80:
+            message = await raw.message()
+            answer = "result" in message or "success" in message or "event" in message
+            seen |= set() if answer else {row[0] for row in trades_of(exchange, message)}
+        assert seen <= {row[0] for row in truth(exchanges, exchange)}
+
+    scenario(exchange, work)
+
+
+def test_the_exchanges_clock_jumps(exchange: str) -> None:
+    async def work(exchanges: Simulator, _: Raw) -> None:
+        def read(body: Any) -> int:
+            if exchange == "binance":
+                return int(body["serverTime"])
+            return int(body["time"]) if exchange == "bybit" else int(body["data"][0]["ts"])
+
+        before = read((await get(exchanges, TIME[exchange]))[1])
+        fault = exchanges.faults.add(kind="clock_jump", milliseconds=-600_000)
+        assert -600_000 <= read((await get(exchanges, TIME[exchange]))[1]) - before < -500_000
+        del exchanges.faults.active[fault.id]
+        assert 0 <= read((await get(exchanges, TIME[exchange]))[1]) - before < 100_000
+
+    scenario(exchange, work)
+
+
+REFUSED = {
+    "binance": {"too_many": (429, "1"), "banned": (418, "3")},
+    "bybit": {"too_many": (403, None), "banned": (403, None)},
+    "okx": {"too_many": (429, None)},
+}
+
+
+def test_rest_is_slow_down_limited_or_banned_while_the_socket_goes_on(exchange: str) -> None:
+    async def work(exchanges: Simulator, raw: Raw) -> None:
+        expected = {"rest_down": (502, None), **REFUSED[exchange]}
+        for kind, answer in expected.items():
+            exchanges.faults.add(kind=kind, exchange=exchange, count=1)
+            status, _, headers = await get(exchanges, TIME[exchange])
+            assert (status, headers.get("Retry-After")) == answer
+        exchanges.faults.add(kind="rest_slow", exchange=exchange, count=1, milliseconds=300)
+        began = time.monotonic()
+        assert (await get(exchanges, TIME[exchange]))[0] == 200
+        assert time.monotonic() - began >= 0.3
+        await raw.trades(3)
+        assert exchanges.violations.seen == []
+
+    scenario(exchange, work)
+
+
+def test_okx_bans_nobody_and_says_so() -> None:
+    async def work(exchanges: Simulator, _: Raw) -> None:
+        banned = {"kind": "banned", "exchange": "okx"}
+        async with (
+            aiohttp.ClientSession(exchanges.url) as session,
+            session.post("/admin/faults", json=banned) as answer,
+        ):
+            assert answer.status == 400
+            assert "OKX bans no address" in await answer.text()
+
+    scenario("okx", work)
+
+
+def test_admin_begins_lists_and_ends_faults_and_names_the_unknown() -> None:
+    async def work(exchanges: Simulator, _: Raw) -> None:
+        async with aiohttp.ClientSession(exchanges.url) as session:
+            for wrong in ({"kind": "gremlin"}, {"kind": "drop", "often": 3}, {"kind": "drop", "exchange": "x"}, [1]):
+                async with session.post("/admin/faults", json=wrong) as answer:
+                    assert answer.status == 400
+                    text = await answer.text()
+            async with session.post("/admin/faults", json={"kind": "gremlin"}) as answer:
+                text = await answer.text()
+            assert re.search("gremlin.*stall_stream.*rest_down", text)
+            late = {"kind": "late", "milliseconds": 5, "exchange": "bybit"}
+            async with session.post("/admin/faults", json=late) as answer:
+                begun = await answer.json()
+            assert (answer.status, begun["kind"], begun["milliseconds"]) == (201, "late", 5)
+            assert [one["id"] for one in (await get(exchanges, "/admin/faults"))[1]] == [begun["id"]]
+            for status in (204, 404):
+                async with session.delete(f"/admin/faults/{begun['id']}") as answer:
+                    assert answer.status == status
+            _, state, _ = await get(exchanges, "/admin/state")
+            assert (state["listings"], state["clients"], state["faults_active"]) == (6, 1, 0)
+
+    scenario("binance", work)
+
+
+def test_the_tape_of_admin_is_what_traded() -> None:
+    async def work(exchanges: Simulator, _: Raw) -> None:
+        _, rows, _ = await get(exchanges, "/admin/tape/okx/BTC-USDT")
+        read = [(str(r["id"]), r["price"], r["quantity"], r["at"], r["taker_buys"]) for r in rows]
+        assert read == truth(exchanges, "okx")[: len(read)]
+        _, later, _ = await get(exchanges, "/admin/tape/okx/BTC-USDT", after=rows[-3]["id"])
+        assert later[:2] == rows[-2:]
+        assert (await get(exchanges, "/admin/tape/okx/NOPE-USDT"))[0] == 404
+
+    scenario("binance", work)

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from infra.errors import InputError
 from ingestion.simulator import replay
 from ingestion.simulator.generator import Generator
 from ingestion.simulator.history import Past
@@ -90,6 +91,48 @@ def test_real_candles_become_trades_that_reproduce_each_of_them(shared_data: Pat
     ):
         assert values[:4] == [Decimal(text) for text in expected], at
         assert values[4] == round(Decimal(volume), 8), at
+
+
+def test_real_candles_come_back_with_every_decimal_if_they_are_asked_for(shared_data: Path) -> None:
+    file = shared_data / "candles" / "btc-perp-20211231-20220201_1m.csv"
+    frame = replay.read(file)
+    listing = replay.listing_for(frame, "binance", "BTC", decimals=12)
+    texts = pl.read_csv(file, infer_schema=False)
+    names = ("open", "high", "low", "close", "volume")
+    expected = [[Decimal(value) for value in row] for row in texts.select(names).iter_rows()]
+    assert [values for _, *values in _candles(replay.trades(frame, listing), listing)] == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("2024-01-01 00:00:00,10,9,8,9,5", "impossible"),
+        ("2024-01-01 00:00:00,10,12,8,9,0", "moved, but its volume"),
+        ("2024-01-01 00:00:30,10,12,8,9,5", "does not open on a minute"),
+        ("2024-01-01 00:00:00,ten,12,8,9,5", "no number"),
+    ],
+)
+def test_a_candle_that_cannot_be_is_named(tmp_path: Path, row: str, reason: str) -> None:
+    file = tmp_path / "candles.csv"
+    file.write_text(f"timestamp,open,high,low,close,volume\n{row}\n")
+
+    def expand() -> None:
+        frame = replay.read(file)
+        list(replay.trades(frame, replay.listing_for(frame, "okx", "BTC")))
+
+    with pytest.raises(InputError, match=reason):
+        expand()
+
+
+def test_a_minute_of_one_lot_is_split_and_one_without_trades_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "candles.csv"
+    rows = ["2024-01-01 00:00:00,10,12,8,9,1", "2024-01-01 00:01:00,9,9,9,9,0", "2024-01-01 00:02:00,9,9,9,9,2"]
+    file.write_text("\n".join(["timestamp,open,high,low,close,volume", *rows]))
+    frame = replay.read(file)
+    listing = replay.listing_for(frame, "okx", "BTC", perpetual=True)
+    assert listing.exchange_symbol == "BTC-USDT-SWAP"
+    found = _candles(replay.trades(frame, listing), listing)
+    assert [values[1:] for values in found] == [[10, 12, 8, 9, 1], [9, 9, 9, 9, 2]]
 
 
 def _candles(trades: object, listing: Listing) -> list[list[object]]:

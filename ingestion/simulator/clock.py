@@ -1,0 +1,34 @@
+"""The simulated exchanges' time: the wall's, another start or speed, or as fast as the clients read (speed 0)."""
+
+import asyncio
+import time
+
+
+class Clock:
+    """Milliseconds since the Unix epoch, UTC. It stands still until `begin`."""
+
+    def __init__(self, start: int | None, speed: float) -> None:
+        """Start at `start` (the wall's time if None) and run `speed` times as fast as the wall clock."""
+        self._start = time.time_ns() // 1_000_000 if start is None else start
+        self._speed = speed
+        self._began: int | None = None
+
+    def begin(self) -> None:
+        """Let time pass."""
+        self._began = time.time_ns()
+
+    def now(self) -> int:
+        """Return the time."""
+        if self._began is None or self._speed == 0:
+            return self._start
+        return self._start + int((time.time_ns() - self._began) * self._speed) // 1_000_000
+
+    async def until(self, at: int) -> bool:
+        """Wait for a moment; at speed 0 it comes at once. Tell whether there was anything to wait for."""
+        if self._speed == 0:
+            self._start = max(self._start, at)
+            return False
+        ahead = at - self.now()
+        if ahead > 0:
+            await asyncio.sleep(ahead / 1000 / self._speed)
+        return ahead > 0
