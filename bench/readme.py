@@ -12,7 +12,7 @@ def table(results: dict[str, object]) -> str:
     lines = ["| what | measured | bar | peers in the same run | holds |", "|---|---|---|---|---|"]
     measured: dict[str, dict[str, list[dict[str, object]]]] = results["measured"]  # type: ignore[assignment]
     for part in measured.values():
-        for row in part["rows"]:
+        for row in (one for one in part["rows"] if one.get("bar")):
             peers = ", ".join(f"{name} {value:,.4g}" for name, value in row.get("peers", {}).items())  # type: ignore[attr-defined]
             holds = {True: "yes", False: "**no**", None: ""}[row.get("met")]  # type: ignore[index]
             lines.append(
