@@ -17,6 +17,7 @@ from cryptofeed.exchanges import OKX, BinanceFutures, Bybit
 from yapic import json as yapic  # type: ignore[import-untyped]  # cryptofeed's reader has no stubs
 
 from bench import Row
+from ingestion.batch import load_scanner
 from ingestion.exchanges import exchanges
 
 FRAMES, BATCH, ROUNDS = 20_000, 200, 5
@@ -99,6 +100,7 @@ def seconds(work: Work, frames: list[bytes]) -> float:
 
 
 def run() -> list[Row]:
+    load_scanner()
     """Measure each exchange; the three take turns, the median round counts, in CPU time of one core."""
     rows: list[Row] = []
     for name in TEMPLATES:

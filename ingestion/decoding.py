@@ -125,7 +125,7 @@ class TradeRows:
         flags: int = 0,
     ) -> None:
         """Add one trade; `sequence` defaults to the id where it is a number."""
-        index = self._indexes.setdefault(symbol, len(self._indexes))
+        index = self._indexes.get(symbol, len(self._indexes))
         order = sequence if sequence is not None else (identity.low if identity.high == 0 else 0)
         if not (0 <= order < LATEST * 2 and 0 < count < 1 << 16):
             raise InputError(f"sequence {order} or count {count} is out of range")
@@ -137,6 +137,15 @@ class TradeRows:
         except struct.error as error:
             raise InputError(f"a number is out of range: {error}") from error
         self._packed.append(packed)
+        self._indexes.setdefault(symbol, index)
+
+    def index(self, symbol: str) -> int:
+        """Return the index of a symbol, a new one if it is new."""
+        return self._indexes.setdefault(symbol, len(self._indexes))
+
+    def take(self, rows: Rows) -> None:
+        """Add rows whose symbols are indexed by `index`."""
+        self._packed.append(rows.tobytes())
 
     @property
     def symbols(self) -> list[str]:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, BinaryIO, cast
@@ -14,12 +15,15 @@ from rich.console import Console
 from rich.progress import Progress
 
 from infra.errors import InputError
+from ingestion.batch import load_scanner
 from ingestion.exchanges import exchanges
 from ingestion.exchanges.exchange import Decoded
 from ingestion.market import TradeFlag, decimal_text, trade_id_text
 from ingestion.messages import Rows
 
 BATCH = 2_000
+BATCH_BYTES = 32 << 20
+MANY = 200_000  # frames from which on loading the compiled scanner pays
 MOST_LINE = 16 << 20
 
 
@@ -40,6 +44,8 @@ def decode(
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("frames", total=None)
         for first, lines in _batches(frames):
+            if first > MANY:
+                load_scanner()
             decoded = reader.decode(lines, [0] * len(lines))
             _write(exchange, decoded)
             bad += _complain(first, decoded)
@@ -49,16 +55,28 @@ def decode(
 
 
 def _batches(path: Path) -> Iterator[tuple[int, list[bytes]]]:
-    """Yield the number of the first line, and lines without blank ones (kept as empty frames do no harm)."""
-    first, lines = 1, list[bytes]()
+    """Yield the number of the first line, and lines."""
+    first, lines, size = 1, list[bytes](), 0
     with _open(path) as file:
-        for number, line in enumerate(iter(lambda: file.readline(MOST_LINE), b""), 1):
+        for number, line in enumerate(_lines(path, file), 1):
             lines.append(line.strip())
-            if len(lines) == BATCH:
+            size += len(line)
+            if len(lines) == BATCH or size > BATCH_BYTES:
                 yield first, lines
-                first, lines = number + 1, []
+                first, lines, size = number + 1, [], 0
     if lines:
         yield first, lines
+
+
+def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
+    """Yield whole lines; of one that is too long only the beginning, which no exchange's reader takes."""
+    try:
+        while line := file.readline(MOST_LINE):
+            yield line
+            while len(line) == MOST_LINE and not line.endswith(b"\n"):
+                line = file.readline(MOST_LINE)
+    except (EOFError, OSError, zlib.error, zstandard.ZstdError) as error:
+        raise InputError(f"{path} is damaged: {error}") from error
 
 
 def _open(path: Path) -> BinaryIO:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 
-from infra.errors import InputError
+from ingestion.batch import decode_frames
 from ingestion.decoding import TradeId, TradeRows, amount, candle, in_order, milliseconds, positive
 from ingestion.exchanges.exchange import (
     Channel,
@@ -18,11 +18,11 @@ from ingestion.exchanges.exchange import (
     ExchangeCandle,
     ExchangeFunding,
     Limits,
-    Rejected,
     Rest,
     Rows,
     Subscription,
 )
+from ingestion.grammar import Field, Grammar, Kind, Object, Slot, table
 from ingestion.market import CANDLE, Instrument, Symbol, Timeframe
 
 
@@ -98,6 +98,32 @@ _EVENT = msgspec.json.Decoder(_Trade | _AggTrade | _Kline | _MarkPrice)
 _OTHER = msgspec.json.Decoder(_Other)
 _ANY = msgspec.json.Decoder()
 
+_EVENT_OF_TRADE = Object(
+    {
+        "e": Field(Kind.CHOICE, Slot.SHAPE, ("trade", "aggTrade")),
+        "E": Field(Kind.MILLISECONDS, Slot.CLOCK),
+        "s": Field(Kind.SYMBOL),
+        "t": Field(Kind.NUMBER, Slot.ID),
+        "a": Field(Kind.NUMBER),
+        "p": Field(Kind.DECIMAL, Slot.PRICE),
+        "q": Field(Kind.DECIMAL, Slot.QUANTITY),
+        "nq": Field(Kind.WORD),  # without orders of retail price improvement
+        "b": Field(Kind.NUMBER),
+        "f": Field(Kind.NUMBER, Slot.FIRST),
+        "l": Field(Kind.NUMBER, Slot.LAST),
+        "T": Field(Kind.MILLISECONDS, Slot.TIME),
+        "m": Field(Kind.DENIAL, Slot.BUYS),  # the buyer is the maker
+        "M": Field(Kind.FLAG),
+        "X": Field(Kind.WORD),
+    },
+    needed=("e s t p q T m", "e s a f l p q T m"),
+    record=True,
+)
+_COMBINED = Object(
+    {"stream": Field(Kind.WORD), "data": Field(Kind.INSIDE, inside=_EVENT_OF_TRADE)}, needed=("stream data",)
+)
+_TABLE = table(Grammar((_EVENT_OF_TRADE, _COMBINED)))
+
 _MOST_PAGES = 30
 _STREAMS = {Channel.TRADES: "trade", Channel.KLINES: "kline_1m", Channel.FUNDING: "markPrice@1s"}
 _FUTURES_STREAMS = _STREAMS | {Channel.TRADES: "aggTrade"}
@@ -148,14 +174,7 @@ class Binance(Exchange):
 
     def decode(self, frames: Sequence[bytes], received_at: Sequence[int]) -> Decoded:
         """Read frames."""
-        decoded, rows = Decoded(), TradeRows()
-        for index, (frame, received) in enumerate(zip(frames, received_at, strict=True)):
-            try:
-                _read(frame, received, decoded, rows)
-            except (InputError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as error:
-                decoded.rejected.append(Rejected(index, str(error)[:200]))
-        decoded.trades, decoded.symbols = rows.rows(), rows.symbols
-        return decoded
+        return decode_frames(frames, received_at, _read, _TABLE)
 
     def _url(self, instrument: Instrument, path: str) -> str:
         """Return the full URL of a REST path; spot and futures are two hosts."""
@@ -234,7 +253,7 @@ def _stream(subscription: Subscription) -> str:
     return f"{subscription.instrument.exchange_symbol.lower()}@{streams[subscription.channel]}"
 
 
-def _read(frame: bytes, received_at: int, decoded: Decoded, rows: TradeRows) -> None:
+def _read(_: int, frame: bytes, received_at: int, decoded: Decoded, rows: TradeRows) -> None:
     try:
         event = _EVENT.decode(frame)
     except msgspec.ValidationError:
@@ -269,7 +288,7 @@ def _closed(k: _Candle) -> Rows:
 def _read_other(frame: bytes, received_at: int, decoded: Decoded, rows: TradeRows) -> None:
     other = _OTHER.decode(frame)
     if other.stream and other.data:
-        _read(bytes(other.data), received_at, decoded, rows)
+        _read(0, bytes(other.data), received_at, decoded, rows)
     elif other.error is not None or other.code:
         decoded.refused.append((str(other.id or ""), str(other.error or other.msg)[:200]))
     elif other.id is not None:

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from infra.errors import InputError, UnavailableError
+from ingestion.batch import decode_frames
 from ingestion.decoding import TradeRows, amount, candle, in_order, milliseconds, positive, trade_id
 from ingestion.exchanges.exchange import (
     Channel,
@@ -23,6 +24,7 @@ from ingestion.exchanges.exchange import (
     Rows,
     Subscription,
 )
+from ingestion.grammar import Field, Grammar, Kind, Object, Slot, table
 from ingestion.market import CANDLE, Instrument, Symbol, Timeframe
 
 
@@ -78,6 +80,33 @@ _TOPICS = {Channel.TRADES: "publicTrade", Channel.KLINES: "kline.1", Channel.FUN
 _INTERVALS = {Timeframe.M1: "1", Timeframe.M5: "5", Timeframe.M15: "15", Timeframe.H1: "60"}
 _SIDES = {"Buy": True, "Sell": False}
 
+_RECORD = Object(
+    {
+        "T": Field(Kind.MILLISECONDS, Slot.TIME),
+        "s": Field(Kind.SYMBOL),
+        "S": Field(Kind.CHOICE, Slot.BUYS, ("Sell", "Buy")),
+        "v": Field(Kind.DECIMAL, Slot.QUANTITY),
+        "p": Field(Kind.DECIMAL, Slot.PRICE),
+        "L": Field(Kind.WORD),
+        "i": Field(Kind.IDENTITY, Slot.ID),
+        "BT": Field(Kind.FLAG),
+        "RPI": Field(Kind.FLAG),
+        "seq": Field(Kind.NUMBER, Slot.SEQUENCE),
+    },
+    needed=("T s S v p i",),
+    record=True,
+)
+_TOPIC = Object(
+    {
+        "topic": Field(Kind.PREFIX, texts=("publicTrade.",)),
+        "type": Field(Kind.WORD),
+        "ts": Field(Kind.MILLISECONDS, Slot.CLOCK),
+        "data": Field(Kind.LIST, inside=_RECORD),
+    },
+    needed=("topic data",),
+)
+_TABLE = table(Grammar((_TOPIC,)))
+
 
 class Bybit(Exchange):
     """Bybit.
@@ -123,14 +152,7 @@ class Bybit(Exchange):
 
     def decode(self, frames: Sequence[bytes], received_at: Sequence[int]) -> Decoded:
         """Read frames."""
-        decoded, rows = Decoded(), TradeRows()
-        for index, (frame, received) in enumerate(zip(frames, received_at, strict=True)):
-            try:
-                _read(index, frame, received, decoded, rows)
-            except (InputError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as error:
-                decoded.rejected.append(Rejected(index, str(error)[:200]))
-        decoded.trades, decoded.symbols = rows.rows(), rows.symbols
-        return decoded
+        return decode_frames(frames, received_at, _read, _TABLE)
 
     async def time(self, rest: Rest) -> int:
         """Return the server's time."""

@@ -12,7 +12,19 @@ import numpy as np
 
 from infra import clock
 from infra.errors import InputError, UnavailableError
-from ingestion.decoding import Amount, TradeId, TradeRows, amount, candle, in_order, milliseconds, positive, times
+from ingestion.batch import decode_frames
+from ingestion.decoding import (
+    MOST_DIGITS,
+    Amount,
+    TradeId,
+    TradeRows,
+    amount,
+    candle,
+    in_order,
+    milliseconds,
+    positive,
+    times,
+)
 from ingestion.exchanges.exchange import (
     Channel,
     Decoded,
@@ -25,6 +37,7 @@ from ingestion.exchanges.exchange import (
     Rows,
     Subscription,
 )
+from ingestion.grammar import Field, Grammar, Kind, Object, Slot, table
 from ingestion.market import CANDLE, Instrument, Symbol, Timeframe, decimal_text
 
 
@@ -73,6 +86,27 @@ _BARS = {Timeframe.M1: "1m", Timeframe.M5: "5m", Timeframe.M15: "15m", Timeframe
 _SIDES = {"buy": True, "sell": False}
 _ONE = Amount(1, 0)
 _PAGE = 100
+
+_RECORD = Object(
+    {
+        "instId": Field(Kind.SYMBOL),
+        "tradeId": Field(Kind.DIGITS, Slot.ID),
+        "px": Field(Kind.DECIMAL, Slot.PRICE),
+        "sz": Field(Kind.DECIMAL, Slot.QUANTITY),
+        "side": Field(Kind.CHOICE, Slot.BUYS, ("sell", "buy")),
+        "ts": Field(Kind.MILLISECONDS_TEXT, Slot.TIME),
+        "count": Field(Kind.DIGITS, Slot.COUNT),
+        "source": Field(Kind.WORD),
+        "seqId": Field(Kind.NUMBER),
+    },
+    needed=("instId tradeId px sz side ts",),
+    record=True,
+)
+_ARGUMENT = Object({"channel": Field(Kind.CHOICE, texts=("trades",)), "instId": Field(Kind.WORD)}, needed=("channel",))
+_DATA = Object(
+    {"arg": Field(Kind.INSIDE, inside=_ARGUMENT), "data": Field(Kind.LIST, inside=_RECORD)}, needed=("arg data",)
+)
+_TABLE = table(Grammar((_DATA,), clocked_by_trades=True))
 
 
 class Okx(Exchange):
@@ -139,19 +173,12 @@ class Okx(Exchange):
 
     def decode(self, frames: Sequence[bytes], received_at: Sequence[int]) -> Decoded:
         """Read frames."""
-        decoded, rows = Decoded(), TradeRows()
-        for index, (frame, received) in enumerate(zip(frames, received_at, strict=True)):
-            if frame == b"pong":
-                decoded.pongs += 1
-                continue
-            try:
-                self._read(index, frame, received, decoded, rows)
-            except (InputError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as error:
-                decoded.rejected.append(Rejected(index, str(error)[:200]))
-        decoded.trades, decoded.symbols = rows.rows(), rows.symbols
-        return decoded
+        return decode_frames(frames, received_at, self._read, _TABLE, self._convert)
 
     def _read(self, index: int, frame: bytes, received_at: int, decoded: Decoded, rows: TradeRows) -> None:
+        if frame == b"pong":
+            decoded.pongs += 1
+            return
         read = _FRAME.decode(frame)
         if read.event == "error":
             decoded.refused.append((read.id, f"{read.code} {read.msg}"[:200]))
@@ -186,12 +213,33 @@ class Okx(Exchange):
             case other:
                 raise InputError(f"not a channel that was subscribed to: {other[:60]}")
 
+    def _contract(self, symbol: str) -> Amount:
+        """Return the base units in one contract. Raises InputError for a swap that was never listed to us."""
+        if symbol not in self._contracts and symbol.endswith("-SWAP"):
+            raise InputError(f"{symbol} trades in contracts, and the size of its contract is not known")
+        return self._contracts.get(symbol, _ONE)
+
+    def _convert(self, symbols: list[str], rows: Rows) -> bool:
+        """Turn contracts into base units in place; False: not all of them can be, by arithmetic of 64 bits."""
+        for index, symbol in enumerate(symbols):
+            if not symbol.endswith("-SWAP") and symbol not in self._contracts:
+                continue
+            mine = rows["symbol"] == index
+            contract, quantities = self._contracts.get(symbol), rows["quantity"][mine]
+            if contract is None or int(quantities.max(initial=0)) * contract.mantissa >= 10**MOST_DIGITS:
+                return False
+            quantities, scales = quantities * contract.mantissa, rows["quantity_scale"][mine] + np.uint8(contract.scale)
+            while (even := (scales > 0) & (quantities % 10 == 0)).any():
+                quantities, scales = np.where(even, quantities // 10, quantities), scales - even
+            rows["quantity"][mine], rows["quantity_scale"][mine] = quantities, scales
+        return True
+
     def _add(self, one: _Trade, at: int, received_at: int, rows: TradeRows) -> None:
         if one.side not in _SIDES or not one.count.isdigit() or not one.tradeId.isdigit():
             raise InputError(f"side {one.side[:20]!r}, count {one.count[:20]!r} or id {one.tradeId[:30]!r} is wrong")
         rows.add(
             one.instId, traded_at=at, received_at=received_at, identity=TradeId(0, int(one.tradeId)),
-            price=positive(one.px), quantity=times(positive(one.sz), self._contracts.get(one.instId, _ONE)),
+            price=positive(one.px), quantity=times(positive(one.sz), self._contract(one.instId)),
             taker_buys=_SIDES[one.side], count=int(one.count),
         )  # fmt: skip
 
@@ -217,6 +265,8 @@ class Okx(Exchange):
         found: list[Instrument] = []
         for kind in ("SPOT", "SWAP"):
             found += parse_instruments(await rest.get(self._url("/public/instruments"), {"instType": kind}, weight=1))
+        for one in found:
+            self._know(one)
         return found
 
     async def trades(self, rest: Rest, instrument: Instrument, *, after_id: int, since: int) -> Rows:
