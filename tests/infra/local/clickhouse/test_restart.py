@@ -1,0 +1,37 @@
+"""What a restart finds: everything that was acknowledged, whatever state the last process left the files in."""
+
+import signal
+
+
+def test_tables_views_and_databases_are_there_after_a_stop(make_server):
+    first = make_server().start().ready()
+    with first.client() as client:
+        for sql in (
+            "CREATE DATABASE mart",
+            "CREATE TABLE mart.t (a UInt64) ENGINE = MergeTree ORDER BY a",
+            "CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a",
+            "CREATE VIEW v AS SELECT sum(a) AS total FROM t",
+            "INSERT INTO mart.t VALUES (1), (2)",
+            "INSERT INTO t SELECT a * 10 FROM mart.t",
+        ):
+            client.post("/", content=sql).raise_for_status()
+    assert first.end() == 0
+    again = make_server().start().ready()
+    with again.client() as client:
+        assert client.post("/", content="SELECT * FROM v").text == "30\n"
+        assert client.post("/", content="SELECT count() FROM mart.t").text == "2\n"
+
+
+def test_a_half_written_part_is_set_aside_at_the_start(make_server):
+    first = make_server().start().ready()
+    with first.client() as client:
+        client.post("/", content="CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a").raise_for_status()
+        for value in (1, 2):
+            client.post("/", content=f"INSERT INTO t VALUES ({value})").raise_for_status()
+    first.end(signal.SIGKILL)
+    part = max(first.path.glob("data/store/*/*/all_*/data.bin"))
+    part.write_bytes(part.read_bytes()[:-3])
+    (part.parent / "columns.txt").unlink()
+    again = make_server().start().ready()
+    with again.client() as client:
+        assert client.post("/", content="SELECT count() FROM t").text == "1\n"
