@@ -1,28 +1,25 @@
 """`cap ingest`: all exchanges into the event log."""
 
 import asyncio
-import fcntl
-import os
 import signal
 import time
 from collections import defaultdict
-from pathlib import Path
-from typing import BinaryIO
 
 import structlog
 import uvloop
 
 from infra import clock, log
-from infra.errors import FencedError, InputError, SettingsError, UnavailableError
+from infra.errors import InputError, SettingsError, UnavailableError
 from infra.eventlog import EventLog, Position, open_log
 from infra.metrics import serve_metrics
 from infra.settings import Settings, settings
 from ingestion.exchanges import exchanges, open_exchange
 from ingestion.exchanges.ccxt_bridge import CcxtBridge
-from ingestion.exchanges.exchange import Channel, Exchange, Subscription, symbol_wanted
+from ingestion.exchanges.exchange import Exchange, symbol_wanted
 from ingestion.market import Instrument, Symbol
 from ingestion.memory import Memory
 from ingestion.messages import DEAD_LETTER_TOPIC, TRADES_TOPIC, History, encode, partition_of
+from ingestion.only_writer import lock
 from ingestion.publish import Publisher
 from ingestion.spill import Spill
 from ingestion.streams import plan
@@ -131,7 +128,7 @@ class Ingestion:
             return name
         limits = exchange.limits
         connects = Bucket(limits.connections_per_window / limits.window_seconds, limits.connections_per_window - 1)
-        for url, subscriptions in plan.connections(exchange, _subscriptions(flows)):
+        for url, subscriptions in plan.connections(exchange, plan.subscriptions(flow.instrument for flow in flows)):
             keeper = Keeper(feed, healer, url, subscriptions, connects)
             self.keepers.append(keeper)
             tasks.create_task(keeper.run())
@@ -200,30 +197,6 @@ class Ingestion:
                 except UnavailableError as error:
                     structlog.get_logger().warning("retention has to wait", reason=str(error))
             await asyncio.sleep(EXPIRE_SECONDS)
-
-
-def _subscriptions(flows: list[Flow]) -> list[Subscription]:
-    return [
-        Subscription(channel, flow.instrument)
-        for flow in flows
-        for channel in Channel
-        if channel is not Channel.FUNDING or flow.instrument.symbol.perpetual
-    ]
-
-
-def lock(directory: Path) -> BinaryIO:
-    """Be the only writer of this data directory. Raises FencedError that names the other one."""
-    directory.mkdir(parents=True, exist_ok=True)
-    file = (directory / "ingestion.lock").open("a+b")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.seek(0)
-        raise FencedError(f"{directory} is written by another `cap ingest` (pid {file.read().decode()})") from error
-    file.truncate(0)
-    file.write(str(os.getpid()).encode())
-    file.flush()
-    return file
 
 
 def open_when_there(given: Settings, seconds: float = 30.0) -> EventLog:

@@ -3,7 +3,18 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from ingestion.exchanges.exchange import Exchange, Subscription
+from ingestion.exchanges.exchange import Channel, Exchange, Subscription
+from ingestion.market import Instrument
+
+
+def subscriptions(instruments: Iterable[Instrument]) -> list[Subscription]:
+    """Return all channels of all instruments; funding only of perpetuals."""
+    return [
+        Subscription(channel, one)
+        for one in instruments
+        for channel in Channel
+        if channel is not Channel.FUNDING or one.symbol.perpetual
+    ]
 
 
 def connections(exchange: Exchange, wanted: Iterable[Subscription]) -> list[tuple[str, list[Subscription]]]:

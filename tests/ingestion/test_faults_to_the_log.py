@@ -22,7 +22,7 @@ from ingestion.exchanges.binance import Binance
 from ingestion.exchanges.exchange import Exchange
 from ingestion.streams import flow, keeping
 flow.QUIET, flow.PATIENCE, keeping.ACK_SECONDS, keeping.OVERLAP_SECONDS = 3.0, 3.0, 2.0, 2.0
-Exchange.server_silence_seconds = 4.0
+Exchange.server_silence_seconds = 8.0
 Binance.limits = dataclasses.replace(Binance.limits, lifetime_seconds=25.0)
 """
 
