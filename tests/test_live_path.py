@@ -4,6 +4,7 @@ import asyncio
 import csv
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -28,7 +29,18 @@ BROWSER = [
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     with platform(tmp_path_factory.mktemp("platform")) as one:
+        _wait_for_all_symbols(one.api)
         yield one
+
+
+def _wait_for_all_symbols(api: str) -> None:
+    """Return when every symbol has a price on all three exchanges: warm-up brings them one after the other."""
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        rows = httpx.get(f"{api}/api/symbols").json()["items"]
+        if len(rows) == len(LARGE_SYMBOLS) and all(row["last_price"] and len(row["exchanges"]) == 3 for row in rows):
+            return
+        time.sleep(0.5)
 
 
 async def updates(url: str, channels: list[str], enough: Any, seconds: float = 60.0) -> list[dict[str, Any]]:
