@@ -87,10 +87,17 @@ def test_history_is_there_before_the_first_live_candle(running: Platform) -> Non
 
 
 def test_signals_name_their_reasons_and_candles(running: Platform) -> None:
-    def signals() -> list[dict[str, Any]]:
-        return httpx.get(f"{running.api}/api/signals/latest").json()["items"]  # type: ignore[no-any-return]
+    def closed(found: list[dict[str, Any]]) -> bool:
+        return any(u["kind"] == "closed" for u in found)
 
-    for one in signals():
+    asyncio.run(updates(running.websocket, ["ohlcv.BTCUSDT.1m"], closed, 150))  # a signal follows a closed candle
+    items: list[dict[str, Any]] = []
+    deadline = time.monotonic() + 30
+    while not items and time.monotonic() < deadline:
+        items = httpx.get(f"{running.api}/api/signals/latest").json()["items"]
+        time.sleep(0.2)
+    assert items
+    for one in items:
         assert -1 <= one["score"] <= 1
         assert one["calibrated"] is False
         assert one["candle_hashes"]
