@@ -59,6 +59,13 @@ class Settings(BaseSettings):
         Path.home() / ".cache" / "cap" / "kernels", description="where compiled kernels are kept"
     )
 
+    lake_url: str | None = Field(
+        None, description="keep the lake here (a path, s3://…) instead of in the data directory"
+    )
+    lake_seconds: float = Field(30.0, gt=0, description="how often new rows become a version of the lake")
+    lake_days: int | None = Field(None, ge=1, description="how many days the lake keeps; all where none is given")
+    lake_metrics_port: int = 5013
+
     port: int = Field(5000, description="the API's port")
     ingestion_metrics_port: int = 5011
     realtime_metrics_port: int = 5012
@@ -86,6 +93,11 @@ class Settings(BaseSettings):
     def clickhouse(self) -> str:
         """URL of ClickHouse's HTTP interface, given or embedded."""
         return self.clickhouse_url or f"http://{self.host}:{self.clickhouse_port}"
+
+    @property
+    def lake(self) -> str:
+        """Where the lake lies: a URL or a path."""
+        return self.lake_url or str(self.data_directory / "lake")
 
 
 def read() -> Settings:

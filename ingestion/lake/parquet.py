@@ -1,0 +1,78 @@
+"""Rows to the bytes of one Parquet file and back: equal rows give equal bytes."""
+
+from io import BytesIO
+
+import polars as pl
+
+from infra.errors import InputError
+from ingestion.lake.datasets import Dataset
+from ingestion.lake.manifest import File, Partition, sha256
+from ingestion.lake.store import Store
+
+ROW_GROUP = 262_144
+LEVEL = 1
+"""zstd's level: higher ones take twice the time for a few percent."""
+
+
+def conform(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows with exactly the dataset's columns. Raises InputError that names what is missing or does not fit."""
+    if missing := [name for name in dataset.columns if name not in rows.columns]:
+        raise InputError(f"{dataset.name}: rows without {', '.join(missing)}")
+    try:
+        rows = rows.select(pl.col(name).cast(kind) for name, kind in dataset.columns.items())
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"{dataset.name}: {error}") from error
+    counts = rows.select(dataset.order).null_count()
+    if nulls := [name for name in dataset.order if counts[name][0]]:
+        raise InputError(f"{dataset.name}: rows whose {', '.join(nulls)} is missing")
+    return rows
+
+
+def in_order(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows sorted by key and revision, each pair once: of equal ones the first given."""
+    order = list(dataset.order)
+    if not ascending(rows, order):
+        rows = rows.sort(order, maintain_order=True)
+    same = repeats(rows, order)
+    return rows.filter(~same) if same.any() else rows
+
+
+def repeats(rows: pl.DataFrame, columns: list[str]) -> pl.Series:
+    """Tell of each sorted row whether it repeats the one before in these columns."""
+    equal = pl.lit(value=True)
+    for name in reversed(columns):  # the column that differs most first
+        equal &= pl.col(name) == pl.col(name).shift(1)
+    return rows.select(equal.fill_null(value=False).alias("same"))["same"]
+
+
+def ascending(rows: pl.DataFrame, columns: list[str]) -> bool:
+    """Tell whether rows are sorted by these columns."""
+    less, equal = pl.lit(value=False), pl.lit(value=True)
+    for name in columns:
+        less |= equal & (pl.col(name) > pl.col(name).shift(1))
+        equal &= pl.col(name) == pl.col(name).shift(1)
+    return bool(rows.select((less | equal).slice(1).all()).item())
+
+
+def write(store: Store, dataset: Dataset, partition: Partition, rows: pl.DataFrame, level: int) -> File:
+    """Write one file of sorted rows, named by its bytes."""
+    buffer = BytesIO()
+    rows.rechunk().write_parquet(buffer, compression="zstd", compression_level=LEVEL, row_group_size=ROW_GROUP)
+    content = buffer.getvalue()
+    digest = sha256(content)
+    path = f"{dataset.name}/exchange={partition.exchange}/day={partition.day}/{digest[:32]}.parquet"
+    store.put(path, content)
+    time, known, symbol = pl.col(dataset.time).to_physical(), pl.col("known_at").to_physical(), pl.col("symbol")
+    bounds = [edge for one in (time, known, symbol) for edge in (one.min(), one.max())]
+    names = ("from_at", "to_at", "from_known_at", "to_known_at", "from_symbol", "to_symbol")
+    told = rows.select(bound.alias(name) for bound, name in zip(bounds, names, strict=True)).row(0, named=True)
+    revised = bool(rows["revision"].max()) or repeats(rows, list(dataset.key)).any()
+    return File(
+        path=path, partition=partition, rows=len(rows), size=len(content), sha256=digest, schema=dataset.schema_hash,
+        level=level, revised=revised, **told,
+    )  # fmt: skip
+
+
+def parse(content: bytes, columns: list[str] | None = None) -> pl.DataFrame:
+    """Read the bytes of a file that has been verified."""
+    return pl.read_parquet(BytesIO(content), columns=columns)

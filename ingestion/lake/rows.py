@@ -1,0 +1,85 @@
+"""Records of the live path to rows of the lake and back, without a loss.
+
+What an exchange's own candle does not say (its trades, the takers' side) is null in the lake and zero in a record.
+"""
+
+import numpy as np
+import polars as pl
+
+from ingestion.lake.datasets import CANDLES, FUNDING, GAPS, TRADES
+from ingestion.market import CANDLE, QUALITIES, TRADE
+from ingestion.messages import Funding, Gap, Rows
+
+UNKNOWN = ("taker_buy_volume", "trade_count", "first_id_high", "first_id_low", "last_id_high", "last_id_low")
+QUOTE = ("quote_high", "quote_low")
+_SAME = tuple(name for name in TRADES.columns if name not in {"exchange", "symbol", "known_at", "revision"})
+_FIELDS = tuple(name for name in CANDLES.columns if name in (CANDLE.names or ()) and name != "quality")
+
+
+def trade_frame(exchange: str, symbols: list[str], rows: Rows) -> pl.DataFrame:
+    """Return TRADE rows as rows of `trades`; `symbols` are canonical."""
+    columns = {name: _column(rows, name) for name in _SAME}
+    names = pl.Series(symbols, dtype=pl.String).gather(rows["symbol"].astype(np.uint32))
+    columns |= {"symbol": names, "known_at": _column(rows, "received_at")}
+    frame = pl.DataFrame(columns).with_columns(exchange=pl.lit(exchange), revision=pl.lit(0, pl.UInt32))
+    return _conformed(frame, TRADES.columns)
+
+
+def trade_rows(frame: pl.DataFrame) -> tuple[list[str], Rows]:
+    """Return rows of `trades` as TRADE rows and the symbols that they index."""
+    rows = np.zeros(len(frame), TRADE)
+    for name in _SAME:
+        rows[name] = frame[name].to_physical().to_numpy()
+    rows["received_at"] = frame["known_at"].to_physical().to_numpy()
+    symbols = frame["symbol"].unique(maintain_order=True)
+    rows["symbol"] = frame["symbol"].replace_strict(symbols, range(len(symbols)), return_dtype=pl.UInt16).to_numpy()
+    return symbols.to_list(), rows
+
+
+def candle_frame(exchanges: list[str], symbols: list[str], timeframes: list[str], rows: Rows) -> pl.DataFrame:
+    """Return CANDLE rows, each of the series named beside it, as rows of `candles`."""
+    columns = {name: _column(rows, name) for name in _FIELDS}
+    columns |= {name: pl.Series(texts, dtype=pl.String) for name, texts in zip(
+        ("exchange", "symbol", "timeframe"), (exchanges, symbols, timeframes), strict=True)}  # fmt: skip
+    columns["quality"] = pl.Series([QUALITIES[n].value for n in rows["quality"].tolist()], dtype=pl.String)
+    untold = (pl.col("volume") > 0) & (pl.col("trade_count") == 0)
+    unpriced = (pl.col("volume") > 0) & (pl.col("quote_high") == 0) & (pl.col("quote_low") == 0)
+    frame = pl.DataFrame(columns).with_columns(
+        *(pl.when(~untold).then(name).alias(name) for name in UNKNOWN),
+        *(pl.when(~unpriced).then(name).alias(name) for name in QUOTE),
+    )
+    return _conformed(frame, CANDLES.columns)
+
+
+def candle_rows(frame: pl.DataFrame) -> Rows:
+    """Return rows of `candles` as CANDLE rows."""
+    rows = np.zeros(len(frame), CANDLE)
+    for name in _FIELDS:
+        rows[name] = frame[name].to_physical().fill_null(0).to_numpy()
+    numbers = {quality.value: number for number, quality in enumerate(QUALITIES)}
+    rows["quality"] = frame["quality"].replace_strict(numbers, return_dtype=pl.UInt8).to_numpy()
+    return rows
+
+
+def gap_frame(gaps: list[tuple[Gap, int]]) -> pl.DataFrame:
+    """Return gap records, each with the time at which it was told; `open` is revision 0, what became of it 1."""
+    rows = [
+        (one.exchange, one.symbol, "", one.from_at, one.to_at, at, int(one.status != "open"), one.status, one.first_id,
+         one.last_id, one.reason)
+        for one, at in gaps
+    ]  # fmt: skip
+    return _conformed(pl.DataFrame(rows, list(GAPS.columns), orient="row", infer_schema_length=None), GAPS.columns)
+
+
+def funding_frame(rates: list[Funding]) -> pl.DataFrame:
+    """Return funding rates."""
+    rows = [(one.exchange, one.symbol, one.funded_at, one.known_at, 0, one.rate) for one in rates]
+    return _conformed(pl.DataFrame(rows, list(FUNDING.columns), orient="row"), FUNDING.columns)
+
+
+def _column(rows: Rows, name: str) -> pl.Series:
+    return pl.Series(np.ascontiguousarray(rows[name]))
+
+
+def _conformed(frame: pl.DataFrame, columns: pl.Schema) -> pl.DataFrame:
+    return frame.select(pl.col(name).cast(kind) for name, kind in columns.items())

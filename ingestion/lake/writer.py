@@ -1,0 +1,171 @@
+"""Changes of a dataset: files are written, then one manifest that names them; nothing else is ever visible.
+
+`append` takes rows that are new, `merge` rows that may be there already, `compact` makes one file of a day. Each holds
+the dataset's lock from reading the old manifest until the new one holds, so that no change is lost.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import polars as pl
+
+from infra import clock
+from infra.errors import FencedError
+from ingestion.lake import manifest as manifests
+from ingestion.lake.datasets import Dataset
+from ingestion.lake.manifest import File, Manifest, Partition
+from ingestion.lake.parquet import conform, in_order, parse, write
+from ingestion.lake.store import Store
+
+FAN = 16
+"""So many files of one level in a partition are merged into one of the next."""
+KEPT_VERSIONS = 20
+GRACE = clock.HOUR
+"""Manifests are kept for so long, and the last KEPT_VERSIONS of them: a reader may still be at them."""
+
+Resolve = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
+"""What to make of a partition's rows and new ones; the result is sorted, and each key and revision taken once."""
+
+
+class Lake(NamedTuple):
+    """A store and the clock that its retention goes by."""
+
+    store: Store
+    now: clock.Clock = clock.now
+
+
+def latest(lake: Lake, dataset: Dataset) -> Manifest:
+    """Return the version that holds, an empty one at first."""
+    found = manifests.load(lake.store, dataset.name)
+    if found is not None:
+        return found
+    columns = [(field.name, str(field.type)) for field in dataset.schema]
+    return Manifest(dataset.name, 0, list(dataset.key), dataset.time, columns, [], {})
+
+
+def append(
+    lake: Lake, dataset: Dataset, rows: pl.DataFrame, offsets: Mapping[str, int], expected: Mapping[str, int]
+) -> Manifest:
+    """Add rows and the offsets up to which they were read, both or neither.
+
+    Raises FencedError when the manifest's offsets are not those `expected`: another writer was here.
+    """
+    rows = conform(dataset, rows)
+    with lake.store.lock(dataset.name):
+        old = latest(lake, dataset)
+        if any(old.offsets.get(place, 0) != offset for place, offset in expected.items()):
+            raise FencedError(
+                f"{lake.store.root}/{dataset.name} is at {old.offsets}, not at {dict(expected)}: another process "
+                "writes it; run one `cap lake`"
+            )
+        parts = old.partitions()
+        for partition, some in split(dataset, rows):
+            here = parts.setdefault(partition, [])
+            here.append(write(lake.store, dataset, partition, in_order(dataset, some), 0))
+            _merge_levels(lake, dataset, partition, here)
+        return _commit(lake, dataset, old, parts, {**old.offsets, **offsets})
+
+
+def merge(lake: Lake, dataset: Dataset, rows: pl.DataFrame, resolve: Resolve) -> Manifest:
+    """Make one file of each partition that `rows` touch, of its rows and the new ones; equal rows change nothing."""
+    rows = conform(dataset, rows)
+    with lake.store.lock(dataset.name):
+        old = latest(lake, dataset)
+        parts = old.partitions()
+        for partition, some in split(dataset, rows):
+            there = stored(lake.store, dataset, parts.get(partition, []))
+            whole = in_order(dataset, conform(dataset, resolve(there, some)))
+            if not whole.equals(there):
+                level = max((file.level for file in parts.get(partition, [])), default=0)
+                parts[partition] = [write(lake.store, dataset, partition, whole, level)]
+        return _commit(lake, dataset, old, parts, old.offsets)
+
+
+def compact(lake: Lake, dataset: Dataset, before_day: str) -> Manifest:
+    """Make one file of each day before this one; its bytes depend on the rows alone."""
+    with lake.store.lock(dataset.name):
+        old = latest(lake, dataset)
+        parts = old.partitions()
+        for partition, files in parts.items():
+            if partition.day < before_day and len(files) > 1:
+                rows = stored(lake.store, dataset, files)
+                parts[partition] = [write(lake.store, dataset, partition, rows, 1 + max(f.level for f in files))]
+        return _commit(lake, dataset, old, parts, old.offsets)
+
+
+def forget(lake: Lake, dataset: Dataset, before_day: str) -> Manifest:
+    """Leave out the days before this one."""
+    with lake.store.lock(dataset.name):
+        old = latest(lake, dataset)
+        parts = {place: files for place, files in old.partitions().items() if place.day >= before_day}
+        return _commit(lake, dataset, old, parts, old.offsets)
+
+
+def stored(store: Store, dataset: Dataset, files: Iterable[File]) -> pl.DataFrame:
+    """Return the rows of some files of one partition, verified, in order; columns added since are null."""
+    found = [pl.DataFrame(schema=dataset.columns)]
+    found += [parse(manifests.verified(store, file.path, file.sha256)) for file in files]
+    return in_order(dataset, pl.concat(found, how="diagonal").select(list(dataset.columns)))
+
+
+def split(dataset: Dataset, rows: pl.DataFrame) -> list[tuple[Partition, pl.DataFrame]]:
+    """Part rows by exchange and day."""
+    day = pl.col(dataset.time).dt.strftime("%Y-%m-%d").alias("day")
+    if not len(rows):
+        return []
+    parts = rows.with_columns(day).partition_by("exchange", "day", as_dict=True)
+    return [(Partition(*key), some.drop("day")) for key, some in sorted(parts.items())]
+
+
+def day_of(at: int) -> str:
+    """Write the day of a time.
+
+    >>> day_of(1_700_000_000_000_000)
+    '2023-11-14'
+    """
+    return datetime.fromtimestamp(at / clock.SECOND, UTC).strftime("%Y-%m-%d")
+
+
+def clean(lake: Lake, dataset: Dataset) -> list[str]:
+    """Remove manifests that are old, and what no manifest names: replaced files and leftovers of a crash; return them.
+
+    A file is kept as long as a manifest that names it, so that a reader who is at an older version can finish.
+    """
+    store = lake.store
+    with store.lock(dataset.name):
+        held = latest(lake, dataset)
+        found = list(store.walk(dataset.name))
+        used = {manifests.current_path(dataset.name), manifests.manifest_path(dataset.name, held.version)}
+        used |= {file.path for file in held.files}
+        for path, written_at in found:
+            version = manifests.version_of(path)
+            recent = written_at * clock.SECOND > lake.now() - GRACE or (version or 0) > held.version - KEPT_VERSIONS
+            if version is not None and version < held.version and recent:
+                used |= {path, *(file.path for file in manifests.load_version(store, path).files)}
+        gone = [path for path, _ in found if path not in used]
+        for path in sorted(gone, key=lambda path: manifests.version_of(path) is not None):  # files before manifests
+            store.remove(path)
+        return gone
+
+
+def _merge_levels(lake: Lake, dataset: Dataset, partition: Partition, files: list[File]) -> None:
+    """Merge files of one level while there are many, so that each row is rewritten a few times only."""
+    level = 0
+    while len(small := [file for file in files if file.level == level]) >= FAN:
+        rows = stored(lake.store, dataset, small)
+        files[:] = [file for file in files if file.level != level]
+        files.append(write(lake.store, dataset, partition, rows, level + 1))
+        level += 1
+
+
+def _commit(
+    lake: Lake, dataset: Dataset, old: Manifest, parts: Mapping[Partition, list[File]], offsets: dict[str, int]
+) -> Manifest:
+    files = sorted((file for some in parts.values() for file in some), key=lambda file: file.path)
+    if files == old.files and offsets == old.offsets:
+        return old
+    columns = [(field.name, str(field.type)) for field in dataset.schema]
+    new = Manifest(dataset.name, old.version + 1, list(dataset.key), dataset.time, columns, files, offsets)
+    manifests.save(lake.store, new)
+    return new
