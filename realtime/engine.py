@@ -24,7 +24,7 @@ from realtime.history import append, merged, spans
 from realtime.merge import LEVELS
 from realtime.outputs import Kind
 from realtime.scoring import Scoring
-from realtime.watermark import FORCED, JUMP, PATIENCE, STALE, Group
+from realtime.watermark import FORCED, JUMP, PATIENCE, STALE, Group, by_minute
 
 
 class Engine:
@@ -89,6 +89,11 @@ class Engine:
 
     def _trades(self, partition: int, message: Trades, out: list[Output]) -> None:
         group = self.group(partition, message.exchange)
+        hasty = message.records and message.clock - group.watermark > MINUTE
+        for part in by_minute(message) if hasty else [message]:
+            self._advance(group, part, out)
+
+    def _advance(self, group: Group, message: Trades, out: list[Output]) -> None:
         before = group.watermark
         watermark = max(before, message.clock)
         if before and watermark - before > JUMP:

@@ -23,6 +23,11 @@ class Clock:
             return self._start
         return self._start + int((time.time_ns() - self._began) * self._speed) // 1_000_000
 
+    def run_on(self) -> None:
+        """Let time pass as on the wall from here on: a replay at speed 0 is over, the exchange is still there."""
+        if self._speed == 0:
+            self._speed, self._began = 1.0, time.time_ns()
+
     async def until(self, at: int) -> bool:
         """Wait for a moment; at speed 0 it comes at once. Tell whether there was anything to wait for."""
         if self._speed == 0:

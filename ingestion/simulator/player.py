@@ -49,7 +49,7 @@ class Player:
         self._open_minute = until - until % MINUTE_MS
 
     async def play(self) -> None:
-        """Send everything in order. A minute's candle closes once the last of its trades is sent."""
+        """Send everything in order, then be a quiet exchange. A minute closes once the last of its trades is sent."""
         turns = 0
         for end, trades in self._blocks:
             for at, group in by_moment(trades):
@@ -62,10 +62,14 @@ class Player:
             await self._clock.until(end)
             self._close_minutes(end)
             await self._breathe()
-        if self._open_minute is not None:
-            await self._clock.until(self._open_minute + MINUTE_MS)
-            self._close_minutes(self._open_minute + MINUTE_MS)
         self.finished = True
+        if self._open_minute is None:
+            return
+        await self._clock.until(self._open_minute + MINUTE_MS)
+        self._clock.run_on()
+        while True:
+            self._close_minutes(self._clock.now())
+            await self._clock.until(self._open_minute + MINUTE_MS)
 
     async def _breathe(self) -> None:
         """Let clients read, and wait for the slowest."""
@@ -103,7 +107,7 @@ class Player:
         while True:
             await asyncio.sleep(FORMING_SECONDS)
             for listing in self._listings():
-                kline = listing.tape.klines.get(self._open_minute or 0)
+                kline = listing.tape.quiet_minute(self._open_minute or 0)
                 outgoing = self._outgoing[listing.exchange]
                 if kline is not None:
                     outgoing.deliver(listing, outgoing.exchange.kline_frames(listing, kline, closed=False))

@@ -136,11 +136,10 @@ class Feed:
             self._publish_trades(flow, fresh)
 
     def release(self, flow: Flow, before: Rows) -> None:
-        """Let a symbol flow: first the trades fetched for it, then those held back."""
+        """Let a symbol flow: first the trades fetched for it, then those held back, as one message of one clock."""
         held, flow.held = flow.held or [], None
-        for rows in [before, *held]:
-            if len(rows):
-                self.take(flow, rows)
+        if parts := [rows for rows in (before, *held) if len(rows)]:
+            self.take(flow, concatenated(parts))
 
     def _publish_trades(self, flow: Flow, rows: Rows) -> None:
         mine = rows.copy()

@@ -109,6 +109,22 @@ def test_a_trade_beyond_the_window_goes_to_the_side_table_with_its_reason(tools)
     assert folded.engine.refused == 2
 
 
+def test_trades_of_many_minutes_in_one_message_are_neither_late_nor_an_absence(tools):
+    rows = tools.rows(tools.BEGIN + np.arange(0, 40 * 60, 15) * SECOND, range(100, 260), [1] * 160)
+    end = tools.BEGIN + 40 * MINUTE
+    cut = 8 * 15  # half an hour of them at once
+    folded = tools.fold(
+        [
+            Trades("okx", end - 10 * MINUTE, SYMBOLS, rows[:cut].tobytes()),
+            Trades("okx", end + 3 * SECOND, SYMBOLS, rows[cut:].tobytes()),
+        ]
+    )
+    minutes = [folded.candles["okx:BTC-USDT.1m", tools.BEGIN + n * MINUTE] for n in range(1, 40)]
+    assert [int(row["open"]) for row in minutes] == list(range(104, 260, 4))
+    assert {QUALITIES[row["quality"]] for row in minutes} == {Quality.COMPLETE}
+    assert folded.engine.refused == 0
+
+
 def test_a_minute_without_trades_repeats_the_close_and_a_gap_says_gap(tools):
     rows = tools.rows(tools.BEGIN + np.array([0, 200]) * SECOND, [100, 300], [1, 1])
     ticks = [Trades("okx", tools.BEGIN + s * SECOND, [], b"") for s in range(10, 200, 10)]

