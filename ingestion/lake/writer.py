@@ -4,7 +4,7 @@
 the dataset's lock from reading the old manifest until the new one holds, so that no change is lost.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -18,14 +18,17 @@ from ingestion.lake.manifest import File, Manifest, Partition
 from ingestion.lake.parquet import conform, in_order, parse, write
 from ingestion.lake.store import Store
 
-FAN = 16
+FAN = 8
 """So many files of one level in a partition are merged into one of the next."""
 KEPT_VERSIONS = 20
 GRACE = clock.HOUR
 """Manifests are kept for so long, and the last KEPT_VERSIONS of them: a reader may still be at them."""
 
+BATCH = 4_000_000
+"""Rows that are merged at a time."""
+
 Resolve = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
-"""What to make of a partition's rows and new ones; the result is sorted, and each key and revision taken once."""
+"""What to make of rows of the lake and new ones; the result is sorted, and each key and revision taken once."""
 
 
 class Lake(NamedTuple):
@@ -73,13 +76,31 @@ def merge(lake: Lake, dataset: Dataset, rows: pl.DataFrame, resolve: Resolve) ->
     with lake.store.lock(dataset.name):
         old = latest(lake, dataset)
         parts = old.partitions()
-        for partition, some in split(dataset, rows):
-            there = stored(lake.store, dataset, parts.get(partition, []))
-            whole = in_order(dataset, conform(dataset, resolve(there, some)))
-            if not whole.equals(there):
-                level = max((file.level for file in parts.get(partition, [])), default=0)
-                parts[partition] = [write(lake.store, dataset, partition, whole, level)]
+        for some in _batches(dataset, rows, parts):
+            files = [file for partition in some for file in parts.get(partition, [])]
+            there = stored(lake.store, dataset, files)
+            whole = in_order(dataset, conform(dataset, resolve(there, pl.concat(some.values()))))
+            before = dict(split(dataset, there))
+            for partition, those in split(dataset, whole):
+                if partition not in before or not those.equals(before[partition]):
+                    level = max((file.level for file in parts.get(partition, [])), default=0)
+                    parts[partition] = [write(lake.store, dataset, partition, those, level)]
         return _commit(lake, dataset, old, parts, old.offsets)
+
+
+def _batches(
+    dataset: Dataset, rows: pl.DataFrame, parts: Mapping[Partition, list[File]]
+) -> Iterator[dict[Partition, pl.DataFrame]]:
+    """Yield partitions to be merged together: many that are small, one that is large."""
+    batch, size = dict[Partition, pl.DataFrame](), 0
+    for partition, some in split(dataset, rows):
+        size += len(some) + sum(file.rows for file in parts.get(partition, []))
+        batch[partition] = some
+        if size >= BATCH:
+            yield batch
+            batch, size = {}, 0
+    if batch:
+        yield batch
 
 
 def compact(lake: Lake, dataset: Dataset, before_day: str) -> Manifest:

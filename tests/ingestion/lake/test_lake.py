@@ -137,7 +137,7 @@ def test_a_writer_that_lost_its_place_is_refused_and_changes_nothing(lake: Lake)
     assert latest(lake, CANDLES) == before
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(cuts=st.lists(st.integers(1, 199), max_size=12, unique=True), order=st.randoms())
 def test_equal_rows_give_equal_bytes_however_they_came(tmp_path_factory, cuts, order) -> None:
     rows, names = trade_frame("binance", ["BTC-USDT", "ETH-USDT"], trades(200, step=20 * MINUTE)), set()
