@@ -25,7 +25,16 @@ SHORTEST = 40
 Read = Callable[[int, bytes, int, Decoded, TradeRows], None]
 Convert = Callable[[list[str], Rows], bool]
 
+FLOOD = 64
+"""So many frames at once are worth loading the scanner for."""
+
 _loaded: list[Any] = []
+_floods: list[bool] = []
+
+
+def flooded() -> bool:
+    """Tell whether a flood of frames came before the scanner was loaded."""
+    return bool(_floods) and not _loaded
 
 
 def load_scanner() -> None:
@@ -46,6 +55,8 @@ def decode_frames(
         scanned = _scan(frames, received_at, grammar, *_loaded[0])
         if convert is None or convert(scanned.symbols, scanned.rows):
             return _merge(frames, received_at, read, scanned)
+    if len(frames) >= FLOOD and not _floods:
+        _floods.append(True)
     decoded, rows = Decoded(), TradeRows()
     for index, (frame, received) in enumerate(zip(frames, received_at, strict=True)):
         _read_typed(index, frame, received, decoded, rows, read)
@@ -109,3 +120,7 @@ def _by_appearance(rows: Rows, symbols: list[str]) -> tuple[Rows, list[str]]:
     places[order] = np.arange(len(order))
     rows["symbol"] = places[rows["symbol"]]
     return rows, [symbols[int(one)] for one in order]
+
+
+if __name__ == "__main__":
+    load_scanner()

@@ -46,7 +46,11 @@ def _compiled(function: Function) -> Function:
     return cast("Function", numba.njit(cache=True, error_model="numpy", nogil=True)(function))
 
 
-@_compiled
+def _inlined(function: Function) -> Function:
+    return cast("Function", numba.njit(inline="always", error_model="numpy")(function))
+
+
+@_inlined
 def _same(buffer: Bytes, at: int, text: Bytes, start: int, length: int) -> bool:
     for i in range(length):  # noqa: SIM110 - numba has no generators worth having
         if buffer[at + i] != text[start + i]:
@@ -54,7 +58,7 @@ def _same(buffer: Bytes, at: int, text: Bytes, start: int, length: int) -> bool:
     return True
 
 
-@_compiled
+@_inlined
 def _string_end(buffer: Bytes, at: int, end: int) -> int:
     """Return where the quote after a plain ASCII string stands, or -1."""
     while at < end:
@@ -67,7 +71,7 @@ def _string_end(buffer: Bytes, at: int, end: int) -> int:
     return -1
 
 
-@_compiled
+@_inlined
 def _digits(buffer: Bytes, at: int, stop: int, most: int) -> int:
     """Read the digits of at..stop, or -1."""
     if not 0 < stop - at <= most:
@@ -81,7 +85,7 @@ def _digits(buffer: Bytes, at: int, stop: int, most: int) -> int:
     return value
 
 
-@_compiled
+@_inlined
 def _decimal(buffer: Bytes, at: int, stop: int, slot: int, values: Integers) -> bool:
     """Read a plain decimal above zero into mantissa and scale, without superfluous zeros."""
     value, scale, digits, point = 0, 0, 0, False
@@ -106,7 +110,7 @@ def _decimal(buffer: Bytes, at: int, stop: int, slot: int, values: Integers) -> 
     return True
 
 
-@_compiled
+@_inlined
 def _identity(buffer: Bytes, at: int, stop: int, values: Integers) -> bool:
     """Read digits, or a UUID into its two halves. Nineteen digits beyond 64 bits turn negative."""
     if stop - at != 36:
@@ -136,7 +140,7 @@ def _identity(buffer: Bytes, at: int, stop: int, values: Integers) -> bool:
     return True
 
 
-@_compiled
+@_inlined
 def _bare(buffer: Bytes, at: int, end: int, kind: int, slot: int, values: Integers) -> int:
     """Read true, false or a whole number; return where it ends, or -1."""
     stop = at
@@ -156,7 +160,7 @@ def _bare(buffer: Bytes, at: int, end: int, kind: int, slot: int, values: Intege
     return stop
 
 
-@_compiled
+@_inlined
 def _quoted(  # noqa: C901, PLR0911 - one branch per kind
     buffer: Bytes, at: int, stop: int, key: int, table: Table, values: Integers
 ) -> bool:
@@ -192,7 +196,7 @@ def _quoted(  # noqa: C901, PLR0911 - one branch per kind
     return True
 
 
-@_compiled
+@_inlined
 def _key(buffer: Bytes, at: int, stop: int, likely: int, one: int, table: Table) -> int:
     """Return the key of an object that is spelled at..stop, trying the likely one first; -1: none."""
     begin, end = table.begins[one], table.begins[one + 1]
@@ -203,7 +207,7 @@ def _key(buffer: Bytes, at: int, stop: int, likely: int, one: int, table: Table)
     return -1
 
 
-@_compiled
+@_inlined
 def _symbol(buffer: Bytes, values: Integers, places: Integers, symbols: Integers) -> int:
     """Return the index of a symbol, a new one if it is new; symbols[0, 0] counts them. -1: too many."""
     at, length, mixed = values[SYMBOL_AT], values[SYMBOL_LENGTH], np.uint64(14695981039346656037)
@@ -223,7 +227,7 @@ def _symbol(buffer: Bytes, values: Integers, places: Integers, symbols: Integers
     return int(symbols[0, 0] - 1)
 
 
-@_compiled
+@_inlined
 def _emit(buffer: Bytes, values: Integers, received: int, places: Integers, symbols: Integers, row: Words) -> bool:
     """Write one TRADE row as eight words."""
     identity, high, count = values[ID], values[ID + FURTHER], values[COUNT]
@@ -245,13 +249,13 @@ def _emit(buffer: Bytes, values: Integers, received: int, places: Integers, symb
     return True
 
 
-@_compiled
+@_inlined
 def _begin(values: Integers) -> None:
     values[SEQUENCE] = values[SHAPE] = values[ID + FURTHER] = 0
     values[COUNT] = 1
 
 
-@_compiled
+@_inlined
 def _frame(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one state machine; its state in arrays would be slower
     buffer: Bytes, at: int, end: int, received: int, table: Table, values: Integers, places: Integers,
     symbols: Integers, rows: Words, row: int,
@@ -266,8 +270,11 @@ def _frame(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one state machine; its st
     while True:
         if at >= end or buffer[at] != QUOTE:
             return -1
-        stop = _string_end(buffer, at + 1, end)
-        key = _key(buffer, at + 1, stop, likely, one, table)
+        key, stop = likely, at + 1 + table.lengths[likely]
+        foreseen = stop + 2 < end and buffer[stop] == QUOTE
+        if not (foreseen and _same(buffer, at + 1, table.text, table.starts[likely], table.lengths[likely])):
+            stop = _string_end(buffer, at + 1, end)
+            key = _key(buffer, at + 1, stop, likely, one, table)
         if key < 0 and outer < 0 and seen == 0 and table.roots > 1:
             one = 1
             key = _key(buffer, at + 1, stop, table.begins[1], one, table)

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import time
 from collections import defaultdict
 
@@ -13,6 +14,7 @@ from infra.errors import InputError, SettingsError, UnavailableError
 from infra.eventlog import EventLog, Position, open_log
 from infra.metrics import serve_metrics
 from infra.settings import Settings, settings
+from ingestion.batch import flooded, load_scanner
 from ingestion.exchanges import exchanges, open_exchange
 from ingestion.exchanges.ccxt_bridge import CcxtBridge
 from ingestion.exchanges.exchange import Exchange, symbol_wanted
@@ -72,6 +74,7 @@ class Ingestion:
             opening = [tasks.create_task(self._open(name, memory, tasks)) for name in self.settings.exchanges]
             tasks.create_task(self._clocks())
             tasks.create_task(self._expire())
+            tasks.create_task(scan_floods())
             tasks.create_task(self._warm(opening, memory, tasks))
             await self._until(stop)
             raise asyncio.CancelledError
@@ -197,6 +200,20 @@ class Ingestion:
                 except UnavailableError as error:
                     structlog.get_logger().warning("retention has to wait", reason=str(error))
             await asyncio.sleep(EXPIRE_SECONDS)
+
+
+async def scan_floods() -> None:
+    """Load the scanner when frames come in floods; it is compiled, once per version, in a process beside ours."""
+    while not flooded():  # noqa: ASYNC110 - decoders know no event loop
+        await asyncio.sleep(1.0)
+    compiler = await asyncio.create_subprocess_exec(sys.executable, "-m", "ingestion.batch")
+    try:
+        await compiler.wait()
+    except asyncio.CancelledError:
+        compiler.kill()
+        raise
+    await asyncio.to_thread(load_scanner)
+    structlog.get_logger().info("frames in floods are read by the scanner")
 
 
 def open_when_there(given: Settings, seconds: float = 30.0) -> EventLog:

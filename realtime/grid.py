@@ -63,7 +63,8 @@ def empty_grid(lines: int) -> Grid:
 def grown(grid: Grid, lines: int) -> Grid:
     """Return a larger grid with the same content."""
     larger = empty_grid(lines)
-    arrays: Any = larger
-    for old, new in zip(grid, arrays, strict=True):
+    before: Any = grid
+    after: Any = larger
+    for old, new in zip(before, after, strict=True):
         new[: old.shape[0]] = old
     return larger
