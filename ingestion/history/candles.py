@@ -47,7 +47,8 @@ def candle_frame(raw: Raw, exchange: str, symbol: str, timeframe: str, now: cloc
     )  # fmt: skip
     rows = rows.with_columns(
         exchange=pl.lit(exchange), timeframe=pl.lit(period.value), quality=pl.lit(Quality.BACKFILLED.value),
-        known_at=pl.col("opened_at") + period.microseconds, revision=pl.lit(0), **_more(raw, taker, volumes, rows),
+        known_at=pl.col("opened_at") + period.microseconds, revision=pl.lit(0), simulated=pl.lit(value=False),
+        **_more(raw, taker, volumes, rows),
     )  # fmt: skip
     return rows.select(pl.col(name).cast(kind) for name, kind in CANDLES.columns.items())
 

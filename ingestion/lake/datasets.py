@@ -61,7 +61,7 @@ CANDLES = Dataset(
         exchange=TEXT, symbol=TEXT, timeframe=TEXT, opened_at=TIME, known_at=TIME, revision=pa.uint32(), open=INT,
         high=INT, low=INT, close=INT, price_scale=BYTE, volume=INT, taker_buy_volume=INT, quantity_scale=BYTE,
         quote_high=INT, quote_low=ID, trade_count=INT, first_id_high=ID, first_id_low=ID, last_id_high=ID,
-        last_id_low=ID, quality=TEXT,
+        last_id_low=ID, quality=TEXT, simulated=pa.bool_(),
     ),
     key=("exchange", "symbol", "timeframe", "opened_at"),
     time="opened_at",
@@ -95,3 +95,4 @@ INSTRUMENTS = Dataset(
 )  # fmt: skip
 
 DATASETS = {one.name: one for one in (TRADES, CANDLES, GAPS, FUNDING, INSTRUMENTS)}
+"""What ingestion knows; the engine's own datasets are in `realtime/lake/datasets.py`."""

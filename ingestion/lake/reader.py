@@ -194,6 +194,7 @@ def bars(
     price, quantity = (_power(name) for name in ("price_scale", "quantity_scale"))
     return rows.select(
         "exchange", "symbol", "timeframe", pl.col("opened_at", "known_at").to_physical(), "revision", "quality",
+        "simulated",
         *((pl.col(name).cast(pl.Float64) / price).alias(name) for name in ("open", "high", "low", "close")),
         (pl.col("volume").cast(pl.Float64) / quantity).alias("volume"),
     )  # fmt: skip

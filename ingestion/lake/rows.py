@@ -36,7 +36,9 @@ def trade_rows(frame: pl.DataFrame) -> tuple[list[str], Rows]:
     return symbols.to_list(), rows
 
 
-def candle_frame(exchanges: list[str], symbols: list[str], timeframes: list[str], rows: Rows) -> pl.DataFrame:
+def candle_frame(
+    exchanges: list[str], symbols: list[str], timeframes: list[str], rows: Rows, *, simulated: bool = False
+) -> pl.DataFrame:
     """Return CANDLE rows, each of the series named beside it, as rows of `candles`."""
     columns = {name: _column(rows, name) for name in _FIELDS}
     columns |= {name: pl.Series(texts, dtype=pl.String) for name, texts in zip(
@@ -47,6 +49,7 @@ def candle_frame(exchanges: list[str], symbols: list[str], timeframes: list[str]
     frame = pl.DataFrame(columns).with_columns(
         *(pl.when(~untold).then(name).alias(name) for name in UNKNOWN),
         *(pl.when(~unpriced).then(name).alias(name) for name in QUOTE),
+        simulated=pl.lit(simulated),
     )
     return _conformed(frame, CANDLES.columns)
 

@@ -1,0 +1,1 @@
+"""The lake's writer: the event log into datasets, exactly once."""
