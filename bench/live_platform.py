@@ -108,6 +108,7 @@ def platform(
             environment["CAP_SIMULATOR_URL"] = url
         process = stack.enter_context(command([*up, *(["--only", only] if only else [])], environment, log))
         running = Platform(ports, process, log, environment)
-        for port in (ports["PORT"], ports["INGESTION_METRICS_PORT"], ports["REALTIME_METRICS_PORT"]):
+        asked = {"serving": "PORT", "ingestion": "INGESTION_METRICS_PORT", "realtime": "REALTIME_METRICS_PORT"}
+        for port in [ports[name] for part, name in asked.items() if not only or part in only]:
             wait_until_answers(f"http://127.0.0.1:{port}/ready", process, log)
         yield running

@@ -34,13 +34,15 @@ _KEYS = ("first_at", "first_sequence", "last_at", "last_sequence")
 _layout = _fields(CANDLE)
 CELL = np.dtype(
     {
-        "names": [*_layout["names"], *_KEYS, "first_exchange", "last_exchange", "gaps", "healed"],
-        "formats": [*_layout["formats"], *["<i8"] * 4, "<u8", "<u8", "<i4", "<i4"],
-        "offsets": [*_layout["offsets"], *range(128, 184, 8), 188],
+        "names": [*_layout["names"], "unused", *_KEYS, "first_exchange", "last_exchange", "gaps", "healed"],
+        "formats": [*_layout["formats"], "u1", *["<i8"] * 4, "<u8", "<u8", "<i8", "<i8"],
+        "offsets": [*_layout["offsets"], 127, *range(128, 192, 8)],
         "itemsize": 192,
     }
 )
-"""A candle that can still take trades: CANDLE in its first 128 bytes, then the keys of its first and last trade."""
+"""A candle that can still take trades: CANDLE in its first 128 bytes, then the keys of its first and last trade.
+
+There is no byte without a name: NumPy leaves such bytes undefined when it copies, and a checkpoint holds them all."""
 FOLDED = np.dtype(_fields(TRADE))
 """TRADE as kernels see it."""
 
@@ -70,6 +72,7 @@ def clear(cell: Any, opened_at: int) -> None:
     cell.first_at = cell.first_sequence = cell.last_at = cell.last_sequence = 0
     cell.first_exchange = cell.last_exchange = np.uint64(0)
     cell.gaps = cell.healed = 0
+    cell.unused = 0
 
 
 @compiled

@@ -1,6 +1,7 @@
 """From an exchange's socket to a subscriber's screen: the whole platform as `cap up` starts it."""
 
 import asyncio
+import contextlib
 import csv
 import itertools
 import json
@@ -15,11 +16,12 @@ import pytest
 import websockets
 from playwright.sync_api import sync_playwright
 
-from bench.live_platform import LIVE_PATH, Platform, platform
+from bench.live_platform import Platform, command, platform
 from infra.eventlog import Position
 from infra.eventlog.valkey import ValkeyLog
 from infra.settings import LARGE_SYMBOLS
 
+OUTPUTS = "valkey,realtime,serving"
 BROWSER = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -158,10 +160,11 @@ def test_real_candles_come_out_as_they_went_in(shared_data: Path, tmp_path: Path
     settings = {"CAP_EXCHANGES": '["binance"]', "CAP_SYMBOLS": '["BTC-USDT"]'}
     with (
         file.open() as text,
-        platform(tmp_path, simulator=["--replay", str(file), "--speed", "0"], settings=settings, only=LIVE_PATH) as one,
+        platform(tmp_path, simulator=["--replay", str(file), "--speed", "0"], settings=settings, only=OUTPUTS) as one,
     ):
         expected = [_expected(row) for row in csv.DictReader(text)]
-        found = asyncio.run(_all_closed(one.websocket, len(expected)))
+        ingestion = command(["ingest"], one.environment, tmp_path / "ingestion.log")
+        found = asyncio.run(_all_closed(one.websocket, len(expected), ingestion))
         assert len(expected) == count
         assert found == expected
         kept = httpx.get(f"{one.api}/api/candles/binance:BTCUSDT", params={"limit": 1000}).json()["items"]
@@ -182,18 +185,18 @@ def _values(candle: dict[str, Any]) -> tuple[Decimal, ...]:
     return tuple(Decimal(candle[name]).normalize() for name in ("open", "high", "low", "close", "volume"))
 
 
-async def _all_closed(url: str, count: int) -> list[tuple[Decimal, ...]]:
-    """Follow one channel from its first sequence on until that many candles have closed."""
+async def _all_closed(
+    url: str, count: int, ingestion: contextlib.AbstractContextManager[object]
+) -> list[tuple[Decimal, ...]]:
+    """Follow one channel, let the data come, and return when that many candles have closed."""
     found: dict[int, tuple[Decimal, ...]] = {}
-    channel = "ohlcv.binance:BTCUSDT.1m"
     async with asyncio.timeout(1_100), websockets.connect(url, max_size=None) as socket:
-        answer: dict[str, Any] = {"error": None}
-        while "error" in answer:
-            params = {"channels": [channel], "resume_from": 0}
-            await socket.send(json.dumps({"jsonrpc": "2.0", "method": "subscribe", "params": params, "id": 1}))
-            answer = json.loads(await socket.recv())
-        while len(found) < count:
-            update = json.loads(await socket.recv())["params"]
-            rows = update["data"] if update["kind"] == "snapshot" else [update["data"]]
-            found.update({row["opened_at"]: _values(row) for row in rows if not row["forming"]})
+        request = {"jsonrpc": "2.0", "method": "subscribe", "params": ["ohlcv.binance:BTCUSDT.1m"], "id": 1}
+        await socket.send(json.dumps(request))
+        assert "result" in json.loads(await socket.recv())
+        with ingestion:
+            while len(found) < count:
+                update = json.loads(await socket.recv())["params"]
+                rows = update["data"] if update["kind"] == "snapshot" else [update["data"]]
+                found.update({row["opened_at"]: _values(row) for row in rows if not row["forming"]})
     return [found[at] for at in sorted(found)]

@@ -19,6 +19,10 @@ from infra.eventlog import Message, Position
 Records = Sequence[tuple[Position, bytes]]
 
 
+ELECTING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
+"""What a broker answers about a partition in the moment after it was made."""
+
+
 class KafkaLog:
     """An EventLog. `patience_seconds` is how long a call waits for the cluster."""
 
@@ -120,11 +124,16 @@ class KafkaLog:
 
     def _bounds(self, position: Position) -> tuple[int, int]:
         self._make(position.topic)
-        try:
-            low, high = self._consumer.get_watermark_offsets(TopicPartition(*position), timeout=self._patience)
-        except KafkaException as error:
-            raise _translated(error.args[0]) from error
-        return low, high
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                low, high = self._consumer.get_watermark_offsets(TopicPartition(*position), timeout=self._patience)
+            except KafkaException as error:
+                if error.args[0].code() not in ELECTING or time.monotonic() > until:
+                    raise _translated(error.args[0]) from error
+                time.sleep(0.02)
+            else:
+                return low, high
 
     def expire(self, position: Position, before: int) -> int:
         """Drop what was appended before a time, at once."""

@@ -23,7 +23,7 @@ QUIET_SECONDS = 2.0
 GIVE_UP_SECONDS = 600.0
 """After so long a late trade would not be taken into its candle anyway."""
 OLD = 10 * clock.MINUTE
-MISSING_IDS, NO_CONNECTION = "trade ids are missing", "the connection was lost"
+MISSING_IDS, NO_CONNECTION, SILENT = "trade ids are missing", "the connection was lost", "the stream was silent"
 
 
 class Healer:
@@ -117,6 +117,13 @@ class Healer:
             self.take(flow, missed)
         if recorded:
             self.feed.gap(flow, "healed" if whole else "lost", hole, NO_CONNECTION)
+
+    def caught_up(self, flow: Flow, rows: Rows, since: int) -> None:
+        """Take what REST gave of a silent stream; where ids have no order, what it no longer reaches is lost."""
+        newer = rows[rows["traded_at"] >= since]
+        if since and isinstance(flow.ids, LooseIds) and not (rows["traded_at"] <= since).any():
+            self.feed.gap(flow, "lost", Hole(0, 0, since, int(rows["traded_at"].min())), SILENT)
+        self.take(flow, newer)
 
     def _record(self, flow: Flow, hole: Hole, *, recorded: bool) -> bool:
         if not recorded:

@@ -40,6 +40,7 @@ class Keeper:
         self._backoff = Backoff()
         self._perpetual = subscriptions[0].instrument.symbol.perpetual
         self._requests = 0
+        self._since: dict[int, int] = {}  # by flow: its last trade before the first attempt to connect again
         self._acts: set[asyncio.Task[None]] = set()
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self.up = False
@@ -70,7 +71,8 @@ class Keeper:
         """Connect and subscribe; nothing is missed where it is `instead` of one still open. Raises UnavailableError."""
         await self._connects.take()
         exchange = self._feed.exchange
-        before = {id(flow): flow.ids.last_at for flow in self._flows()}
+        for flow in self._flows():
+            self._since.setdefault(id(flow), flow.ids.last_at)  # an attempt that fails may let some trades through
         connection = await connect(self._url, next(self.numbers), self._received, exchange.limits.frame_bytes)
         self._feed.decoded[connection.number] = self._answered
         try:
@@ -80,8 +82,9 @@ class Keeper:
             raise
         for flow in self._flows():
             flow.begin(clock.now())
+            since = self._since.pop(id(flow), 0)
             if not instead:
-                self._healer.reconnected(flow, before[id(flow)])
+                self._healer.reconnected(flow, since)
         return connection
 
     def _flows(self) -> list[Flow]:
@@ -155,6 +158,7 @@ class Keeper:
         try:
             fresh = await self._open(instead=True)
         except UnavailableError as error:
+            self._since.clear()
             structlog.get_logger().warning("no new connection yet, the old one stays", reason=str(error)[:300])
             return connection
         await asyncio.sleep(OVERLAP_SECONDS)
@@ -186,11 +190,10 @@ class Keeper:
         known_at = flow.ids.last_at
         rows = await self._healer.fetch(flow, after_id=0, since=known_at + 1)
         if rows is not None:
-            rows = rows[rows["traded_at"] > known_at]
-            if not len(rows) or flow.ids.last_at > known_at:
+            if not (rows["traded_at"] > known_at).any() or flow.ids.last_at > known_at:
                 flow.came(Channel.TRADES, clock.now())
                 return False
-            self._healer.take(flow, rows)
+            self._healer.caught_up(flow, rows, known_at)
         metrics.STALLS.labels(self._feed.exchange.name).inc()
         structlog.get_logger().warning("a stream is silent", exchange=self._feed.exchange.name, symbol=flow.name)
         flow.probed += 1

@@ -36,7 +36,9 @@ class Outbox:
         self.full = False
 
     def send(self, frame: bytes) -> None:
-        """Send a frame that must not be lost."""
+        """Send a frame that must not be lost; nothing goes to a client that has gone."""
+        if self._transport.is_closing():
+            return
         if not self._paused:
             self._written += len(frame)
             self._transport.write(frame)
