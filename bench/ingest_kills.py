@@ -8,6 +8,7 @@ import importlib.util
 import json
 import random
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -31,10 +32,12 @@ def harness() -> ModuleType:
 def kill_loop(run: Any, wait: Any, kills: int, *, most_seconds: float, seed: int = 11) -> dict[str, object]:
     """Kill and restart so often, at random instants of start and steady running; then compare once all is healed."""
     chance, began = random.Random(seed), time.monotonic()
-    for _ in range(kills):
+    for n in range(kills):
+        if n % 10 == 0:
+            print(f"{n} kills in {time.monotonic() - began:.0f} s", file=sys.stderr)
         before = run.messages()
         if chance.random() < 0.7:  # the others die while they start
-            wait(lambda before=before: run.messages() > before + 5, 120)
+            wait(lambda before=before: run.messages() > before + 5, 300)
         time.sleep(most_seconds * chance.random())
         run.kill()
         run.start()

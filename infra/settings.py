@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     lake_metrics_port: int = 5013
 
     port: int = Field(5000, description="the API's port")
+    dagster_port: int = Field(3000, description="the port of Dagster's UI")
     ingestion_metrics_port: int = 5011
     realtime_metrics_port: int = 5012
     requests_per_minute: int = Field(600, ge=1, description="REST requests of one address a minute")

@@ -16,7 +16,7 @@ from realtime.store import Store
 POLL_SECONDS = 0.1
 KEEP_SECONDS = 1.0
 BUSY_SECONDS = 0.1
-FEW = 4
+FEW = 1
 """Lines whose forming rows are kept at once, if more are not due."""
 SHARE = 4.0
 """The next push comes no sooner than so many times what the last one took: a fifth of the time at most."""

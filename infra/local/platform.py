@@ -119,12 +119,14 @@ def _own(settings: Settings, *, simulate: bool) -> list[Service]:
     ingestion = _process("ingestion", "ingest", settings, settings.ingestion_metrics_port, "CAP_INGESTION_METRICS_PORT")
     realtime = _process("realtime", "realtime", settings, settings.realtime_metrics_port, "CAP_REALTIME_METRICS_PORT")
     lake = _process("lake", "lake", settings, settings.lake_metrics_port, "CAP_LAKE_METRICS_PORT")
+    dagster = _process("dagster", "dagster", settings, settings.dagster_port, "CAP_DAGSTER_PORT")
     serving = _process("serving", "serve", settings, settings.port, "CAP_PORT")
     return [
         replace(ingestion, after=("valkey", *log, *feed)),
         replace(realtime, after=("valkey", *log)),
         replace(lake, after=("valkey", *log)),
         replace(serving, after=("postgres", "valkey", "clickhouse")),
+        replace(dagster, after=("postgres", "clickhouse", "serving"), probe=probes.http(f"{dagster.url}/server_info")),
     ]
 
 

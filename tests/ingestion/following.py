@@ -45,6 +45,7 @@ class Logged:
     gaps: list[Gap] = field(default_factory=list)
     since: dict[Key, int] = field(default_factory=dict)
     healed: int = 0
+    clock: int = 0  # the latest that any exchange's time was said to be
     letters: list[DeadLetter] = field(default_factory=list)
 
 
@@ -137,6 +138,7 @@ class Following:
 
 
 def _take(found: Logged, message: Trades) -> None:
+    found.clock = max(found.clock, message.clock)
     for row in message.rows():
         symbol = message.symbols[row["symbol"]]
         last = int(row["id_low"])

@@ -20,7 +20,8 @@ SHORTENED = """
 import dataclasses
 from ingestion.exchanges.binance import Binance
 from ingestion.exchanges.exchange import Exchange
-from ingestion.streams import flow, keeping
+from ingestion.streams import connection, flow, keeping
+connection.HANDSHAKE_SECONDS = 2.0
 flow.QUIET, flow.PATIENCE, keeping.ACK_SECONDS, keeping.OVERLAP_SECONDS = 3.0, 3.0, 2.0, 2.0
 Exchange.server_silence_seconds = 8.0
 Binance.limits = dataclasses.replace(Binance.limits, lifetime_seconds=25.0)
@@ -37,7 +38,7 @@ def run(valkey: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 def settled(run: Any) -> list[str]:
     """Return what is wrong with all that was sent until now, once that has had time to be healed."""
-    until, deadline = time.time_ns() // 1_000, time.monotonic() + 45
+    until, deadline = time.time_ns() // 1_000, time.monotonic() + 150
     while (wrong := run.differences(until)) and time.monotonic() < deadline:
         time.sleep(0.5)
     return wrong
@@ -117,6 +118,7 @@ def test_replayed_trades_after_a_reconnect_are_not_doubled(run: Any) -> None:
 def test_handshakes_that_fail_and_answers_that_stay_out_are_tried_again(run: Any) -> None:
     for exchange in harness.EXCHANGES:
         run.fault(kind="handshake_502", exchange=exchange, count=2)
+        run.fault(kind="handshake_hang", exchange=exchange, count=1)
         run.fault(kind="ack_missing", exchange=exchange, count=1)
         run.fault(kind="close", exchange=exchange, count=1)
     harness.wait(run.spent)
@@ -133,6 +135,26 @@ def test_gaps_wait_for_rest_that_is_down_limited_or_slow(run: Any) -> None:
     assert run.logged().healed > healed
     for fault in faults:
         run.end(fault)
+
+
+def test_a_gap_outlives_a_ban(run: Any) -> None:
+    healed = run.logged().healed
+    ban = run.fault(kind="banned", exchange="binance", count=1)
+    drop = run.fault(kind="drop", probability=0.2, exchange="binance")
+    time.sleep(2)
+    run.end(drop)
+    assert settled(run) == []
+    assert run.logged().healed > healed
+    run.end(ban)
+
+
+@pytest.mark.parametrize("milliseconds", [600_000, -600_000])
+def test_an_exchange_whose_clock_jumps_closes_no_minute_early_and_loses_nothing(run: Any, milliseconds: int) -> None:
+    jump = run.fault(kind="clock_jump", milliseconds=milliseconds)
+    time.sleep(3)
+    run.end(jump)
+    assert settled(run) == []
+    assert run.logged().clock < time.time_ns() // 1_000 + 6_000_000  # five seconds ahead is taken for jitter
 
 
 @pytest.mark.parametrize("kind", ["half_open", "stall_socket"])

@@ -1,0 +1,1 @@
+"""Asset groups, one a file: thin Dagster around plain functions next door. None reads the environment on import."""

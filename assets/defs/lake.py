@@ -1,0 +1,60 @@
+"""Group `lake`: the datasets that `cap lake` and `cap import` write, and a sensor that reports each new version."""
+
+import dagster as dg
+
+from assets.lake_versions import Version, versions
+
+OWNER = "team:data"
+DATASETS = {
+    "trades": "Every trade of every exchange, exactly once, with the time at which it could be known.",
+    "candles": "Candles of each exchange and the composite, six timeframes, all revisions.",
+    "indicators": "What the live engine published for each closed bar, one column an indicator output.",
+    "signals": "Scored signals as they were published, with reasons and the hashes of their candles.",
+    "funding": "Funding rates of perpetuals.",
+    "gaps": "Trades that are known to be missing, healed or lost.",
+}
+EACH_SECONDS = 30
+
+trades = dg.AssetKey(["lake", "trades"])
+specs = [
+    dg.AssetSpec(
+        ["lake", name],
+        deps=[] if name == "trades" else [trades],
+        description=text,
+        group_name="lake",
+        kinds={"parquet", "polars"},
+        owners=[OWNER],
+        metadata={"read": f'ingestion.lake.read("{name}")', "sql": f"cap sql 'from {name} limit 10'"},
+    )
+    for name, text in DATASETS.items()
+]
+
+
+@dg.sensor(minimum_interval_seconds=EACH_SECONDS, default_status=dg.DefaultSensorStatus.RUNNING)
+def lake_versions(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Record a materialization of each dataset whose manifest has changed since the last look."""
+    found = versions(list(DATASETS))
+    told = "\n".join(f"{one.dataset} {one.version}" for one in found)
+    if told == (context.cursor or ""):
+        return dg.SkipReason("no dataset of the lake has a new version")
+    before = dict(line.split() for line in (context.cursor or "").splitlines())
+    fresh = [one for one in found if before.get(one.dataset) != str(one.version)]
+    return dg.SensorResult(asset_events=[_told(one) for one in fresh], cursor=told)
+
+
+def _told(one: Version) -> dg.AssetMaterialization:
+    return dg.AssetMaterialization(
+        ["lake", one.dataset],
+        metadata={
+            "dagster/row_count": one.rows,
+            "files": one.files,
+            "bytes": one.bytes,
+            "version": one.version,
+            "content": one.content,
+            "first day": one.first_day,
+            "last day": one.last_day,
+        },
+    )
+
+
+defs = dg.Definitions(assets=specs, sensors=[lake_versions])

@@ -1,0 +1,34 @@
+"""Which version of each dataset of the lake holds, and what is in it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ingestion.lake import manifest
+from ingestion.lake.reader import default_store
+from ingestion.lake.store import Store
+
+
+class Version(NamedTuple):
+    """One dataset as it is now."""
+
+    dataset: str
+    version: int
+    rows: int
+    files: int
+    bytes: int
+    content: str  # hash of its rows
+    first_day: str
+    last_day: str
+
+
+def versions(datasets: Sequence[str], store: Store | None = None) -> list[Version]:
+    """Return the current version of each dataset that has one. Raises DamagedError that names a changed file."""
+    store = store or default_store()
+    found = []
+    for name in datasets:
+        held = manifest.load(store, name)
+        if held is not None and held.files:
+            days = sorted(str(file.partition.day) for file in held.files)
+            size = sum(file.size for file in held.files)
+            found.append(Version(name, held.version, held.rows, len(held.files), size, held.content, days[0], days[-1]))
+    return found

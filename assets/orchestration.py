@@ -1,0 +1,57 @@
+"""`cap dagster`: Dagster's UI, daemon and our code location as one process tree, with its storage in PostgreSQL."""
+
+import os
+import sys
+from pathlib import Path
+
+import psycopg
+
+from infra.errors import UnavailableError
+from infra.files import write_atomically
+from infra.settings import settings
+
+DATABASE = "dagster"
+WORKSPACE = Path(__file__).parent.parent / "workspace.yaml"
+INSTANCE = b"""\
+# Written by `cap dagster` at each start.
+storage:
+  postgres:
+    postgres_url:
+      env: DAGSTER_POSTGRES_URL
+concurrency:
+  runs:
+    max_concurrent_runs: 2
+run_monitoring:
+  enabled: true
+telemetry:
+  enabled: false
+"""
+
+
+def dagster() -> None:
+    """Open the Dagster UI: assets, lineage, partitions, runs, schedules and sensors (http://127.0.0.1:3000).
+
+    Runs and events are kept in the database `dagster` of CAP_POSTGRES_URL, logs in CAP_DATA_DIRECTORY/dagster.
+    """
+    given = settings()
+    home = (given.data_directory / "dagster").absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    write_atomically(home / "dagster.yaml", INSTANCE)
+    os.environ |= {"DAGSTER_HOME": str(home), "DAGSTER_POSTGRES_URL": database(given.postgres)}
+    command = ["-m", "dagster", "dev", "-w", str(WORKSPACE), "-h", given.host, "-p", str(given.dagster_port)]
+    os.execv(sys.executable, [sys.executable, *command])  # noqa: S606 - ourselves, so that signals reach Dagster
+
+
+def database(url: str) -> str:
+    """Make Dagster's database beside ours unless it is there; return its URL. Raises UnavailableError."""
+    place = psycopg.conninfo.conninfo_to_dict(url)
+    try:
+        with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+            there = connection.execute("select from pg_database where datname = %s", [DATABASE]).fetchone()
+            if there is None:
+                connection.execute("create database dagster")
+    except psycopg.Error as error:
+        raise UnavailableError(f"Dagster needs PostgreSQL at {place.get('host')}: {error}") from error
+    head, _, tail = url.partition("://")
+    server, _, _ = tail.partition("/")
+    return f"{head}://{server}/{DATABASE}"

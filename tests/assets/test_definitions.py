@@ -1,0 +1,74 @@
+"""The code location: what Dagster finds in it, held against a file, without any server."""
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pytest
+
+from assets.definitions import defs
+from assets.defs import lake as group
+from infra.clock import DAY, MINUTE
+from ingestion.lake.datasets import CANDLES
+from ingestion.lake.rows import candle_frame
+from ingestion.lake.store import Local
+from ingestion.lake.writer import Lake, append
+from ingestion.market import CANDLE
+
+GRAPH = Path(__file__).parent / "graph.json"
+
+
+def graph() -> dict[str, dict[str, object]]:
+    found = {}
+    for spec in defs.resolve_all_asset_specs():
+        found[spec.key.to_user_string()] = {
+            "group": spec.group_name,
+            "deps": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
+            "kinds": sorted(spec.kinds),
+            "owners": list(spec.owners),
+        }
+    return dict(sorted(found.items()))
+
+
+def test_the_asset_graph_is_the_one_that_was_agreed_on() -> None:
+    """After a wanted change: `python -m tests.assets.test_definitions` writes the file anew."""
+    assert graph() == json.loads(GRAPH.read_text())
+
+
+def test_every_asset_says_what_it_is_and_whose() -> None:
+    for spec in defs.resolve_all_asset_specs():
+        assert spec.description, spec.key
+        assert spec.owners, spec.key
+        assert spec.kinds, spec.key
+
+
+def add(lake: Lake, minutes: int, upto: int, since: int) -> None:
+    rows = np.zeros(minutes, CANDLE)
+    rows["opened_at"] = 19_400 * DAY + (since + np.arange(minutes)) * MINUTE
+    rows["known_at"] = rows["opened_at"] + MINUTE
+    rows["open"] = rows["high"] = rows["low"] = rows["close"] = 100
+    frame = candle_frame(["binance"] * minutes, ["BTC-USDT"] * minutes, ["1m"] * minutes, rows)
+    append(lake, CANDLES, frame, {"market-ohlcv:0": upto}, {"market-ohlcv:0": since})
+
+
+def test_the_sensor_reports_each_new_version_of_a_dataset_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = Lake(Local(tmp_path / "lake"))
+    monkeypatch.setattr("assets.lake_versions.default_store", lambda: lake.store)
+    assert isinstance(group.lake_versions(dg.build_sensor_context()), dg.SkipReason)
+    add(lake, 10, 10, 0)
+    told = group.lake_versions(dg.build_sensor_context())
+    assert isinstance(told, dg.SensorResult)
+    (event,) = told.asset_events
+    assert event.asset_key == dg.AssetKey(["lake", "candles"])
+    assert (event.metadata["dagster/row_count"].value, event.metadata["first day"].value) == (10, "2023-02-12")
+    again = group.lake_versions(dg.build_sensor_context(cursor=told.cursor))
+    assert isinstance(again, dg.SkipReason)
+    add(lake, 5, 15, 10)
+    third = group.lake_versions(dg.build_sensor_context(cursor=told.cursor))
+    assert isinstance(third, dg.SensorResult)
+    assert third.asset_events[0].metadata["dagster/row_count"].value == 15
+
+
+if __name__ == "__main__":
+    GRAPH.write_text(json.dumps(graph(), indent=2) + "\n")
