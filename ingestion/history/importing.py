@@ -18,6 +18,8 @@ from ingestion.lake.reader import frame
 from ingestion.lake.writer import Lake, latest, merge
 from ingestion.market import Series, Symbol, Timeframe
 
+SERIES = ["exchange", "symbol", "timeframe"]
+
 
 @dataclass(frozen=True)
 class Imported:
@@ -45,15 +47,13 @@ def merge_candles(lake: Lake, rows: pl.DataFrame) -> Imported:
     """Put candles of history into the lake and tell which are missing between the first and last of each series."""
     resolve = Candles(lake.now())
     merge(lake, CANDLES, rows, resolve)
-    found = record_gaps(lake, rows)
-    return Imported(len(rows), resolve.counts, found)
-
-
-def record_gaps(lake: Lake, rows: pl.DataFrame) -> dict[Series, list[Hole]]:
-    """Compare the lake's gap records with its candles in the time that `rows` span."""
-    names = ["exchange", "symbol", "timeframe"]
     at = pl.col("opened_at").to_physical()
-    spans = rows.group_by(names).agg(at.min().alias("first"), at.max().alias("last")).sort(names)
+    spans = rows.group_by(SERIES).agg(at.min().alias("first"), at.max().alias("last")).sort(SERIES)
+    return Imported(len(rows), resolve.counts, record_gaps(lake, spans))
+
+
+def record_gaps(lake: Lake, spans: pl.DataFrame) -> dict[Series, list[Hole]]:
+    """Compare gap records with candles; `spans` names series, each with its `first` and `last` opening time."""
     there = _there(lake, spans)
     found = {
         _series(row): holes(there[row["exchange"], row["symbol"], row["timeframe"]], _length(row["timeframe"]))
@@ -74,12 +74,11 @@ def _length(timeframe: str) -> int:
 
 def _there(lake: Lake, spans: pl.DataFrame) -> dict[tuple[str, str, str], Ints]:
     """Return the opening times that the lake holds of each series within its span."""
-    names = ["exchange", "symbol", "timeframe"]
     bounds = pl.col("first").min().alias("start"), (pl.col("last").max() + 1).alias("end")
-    held = frame("candles", **spans.select(bounds).row(0, named=True), columns=[*names, "opened_at"], store=lake.store)
+    held = frame("candles", **spans.select(bounds).row(0, named=True), columns=[*SERIES, "opened_at"], store=lake.store)
     at = pl.col("opened_at").to_physical()
-    held = held.join(spans, on=names).filter((at >= pl.col("first")) & (at <= pl.col("last")))
-    groups = held.select(*names, at).partition_by(names, as_dict=True, include_key=False)
+    held = held.join(spans, on=SERIES).filter((at >= pl.col("first")) & (at <= pl.col("last")))
+    groups = held.select(*SERIES, at).partition_by(SERIES, as_dict=True, include_key=False)
     return {(str(e), str(s), str(t)): rows["opened_at"].to_numpy() for (e, s, t), rows in groups.items()}
 
 
@@ -87,8 +86,7 @@ def _known(lake: Lake, spans: pl.DataFrame) -> pl.DataFrame:
     """Return the gaps known of these series within their spans."""
     if load(lake.store, GAPS.name) is None:
         return pl.DataFrame(schema=GAPS.columns)
-    names = ["exchange", "symbol", "timeframe"]
-    known = frame(GAPS.name, store=lake.store).join(spans, on=names)
+    known = frame(GAPS.name, store=lake.store).join(spans, on=SERIES)
     inside = (pl.col("from_at").to_physical() >= pl.col("first")) & (pl.col("to_at").to_physical() <= pl.col("last"))
     return known.filter(inside).select(list(GAPS.columns))
 

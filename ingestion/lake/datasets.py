@@ -87,11 +87,11 @@ FUNDING = Dataset(
 INSTRUMENTS = Dataset(
     "instruments",
     _schema(
-        exchange=TEXT, symbol=TEXT, listed_at=TIME, known_at=TIME, revision=pa.uint32(), exchange_symbol=TEXT,
+        exchange=TEXT, symbol=TEXT, seen_at=TIME, known_at=TIME, revision=pa.uint32(), exchange_symbol=TEXT,
         tick=TEXT, lot=TEXT, contract_size=TEXT, trading=pa.bool_(),
     ),
-    key=("exchange", "symbol", "listed_at"),
-    time="listed_at",
+    key=("exchange", "symbol", "seen_at"),
+    time="seen_at",
 )  # fmt: skip
 
 DATASETS = {one.name: one for one in (TRADES, CANDLES, GAPS, FUNDING, INSTRUMENTS)}

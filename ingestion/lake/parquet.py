@@ -31,27 +31,28 @@ def conform(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
 def in_order(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
     """Return rows sorted by key and revision, each pair once: of equal ones the first given."""
     order = list(dataset.order)
-    if not ascending(rows, order):
+    ascending, same = _compared(rows, order)
+    if not ascending:
         rows = rows.sort(order, maintain_order=True)
-    same = repeats(rows, order)
-    return rows.filter(~same) if same.any() else rows
+    return rows.filter(~repeats(rows, order)) if not ascending or same else rows
 
 
 def repeats(rows: pl.DataFrame, columns: list[str]) -> pl.Series:
     """Tell of each sorted row whether it repeats the one before in these columns."""
     equal = pl.lit(value=True)
-    for name in reversed(columns):  # the column that differs most first
+    for name in columns:
         equal &= pl.col(name) == pl.col(name).shift(1)
     return rows.select(equal.fill_null(value=False).alias("same"))["same"]
 
 
-def ascending(rows: pl.DataFrame, columns: list[str]) -> bool:
-    """Tell whether rows are sorted by these columns."""
+def _compared(rows: pl.DataFrame, columns: list[str]) -> tuple[bool, bool]:
+    """Tell whether rows are sorted by these columns, and whether any equals the one before."""
     less, equal = pl.lit(value=False), pl.lit(value=True)
     for name in columns:
         less |= equal & (pl.col(name) > pl.col(name).shift(1))
         equal &= pl.col(name) == pl.col(name).shift(1)
-    return bool(rows.select((less | equal).slice(1).all()).item())
+    ascending, same = rows.select((less | equal).slice(1).all().alias("up"), equal.any().alias("same")).row(0)
+    return ascending, same
 
 
 def write(store: Store, dataset: Dataset, partition: Partition, rows: pl.DataFrame, level: int) -> File:
@@ -66,10 +67,9 @@ def write(store: Store, dataset: Dataset, partition: Partition, rows: pl.DataFra
     bounds = [edge for one in (time, known, symbol) for edge in (one.min(), one.max())]
     names = ("from_at", "to_at", "from_known_at", "to_known_at", "from_symbol", "to_symbol")
     told = rows.select(bound.alias(name) for bound, name in zip(bounds, names, strict=True)).row(0, named=True)
-    revised = bool(rows["revision"].max()) or repeats(rows, list(dataset.key)).any()
     return File(
         path=path, partition=partition, rows=len(rows), size=len(content), sha256=digest, schema=dataset.schema_hash,
-        level=level, revised=revised, **told,
+        level=level, revised=bool(rows["revision"].max()), **told,
     )  # fmt: skip
 
 

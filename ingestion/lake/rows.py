@@ -3,11 +3,14 @@
 What an exchange's own candle does not say (its trades, the takers' side) is null in the lake and zero in a record.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
-from ingestion.lake.datasets import CANDLES, FUNDING, GAPS, TRADES
-from ingestion.market import CANDLE, QUALITIES, TRADE
+from infra.clock import DAY
+from ingestion.lake.datasets import CANDLES, FUNDING, GAPS, INSTRUMENTS, TRADES
+from ingestion.market import CANDLE, QUALITIES, TRADE, Instrument
 from ingestion.messages import Funding, Gap, Rows
 
 UNKNOWN = ("taker_buy_volume", "trade_count", "first_id_high", "first_id_low", "last_id_high", "last_id_low")
@@ -78,6 +81,16 @@ def funding_frame(rates: list[Funding]) -> pl.DataFrame:
     """Return funding rates."""
     rows = [(one.exchange, one.symbol, one.funded_at, one.known_at, 0, one.rate) for one in rates]
     return _conformed(pl.DataFrame(rows, list(FUNDING.columns), orient="row"), FUNDING.columns)
+
+
+def instrument_frame(instruments: Sequence[Instrument], seen_at: int) -> pl.DataFrame:
+    """Return what an exchange lists, as seen on the day of a time."""
+    day = seen_at - seen_at % DAY
+    rows = [
+        (i.exchange, str(i.symbol), day, seen_at, 0, i.exchange_symbol, i.tick, i.lot, i.contract_size, i.trading)
+        for i in instruments
+    ]
+    return _conformed(pl.DataFrame(rows, list(INSTRUMENTS.columns), orient="row"), INSTRUMENTS.columns)
 
 
 def _column(rows: Rows, name: str) -> pl.Series:

@@ -131,12 +131,18 @@ def stored(store: Store, dataset: Dataset, files: Iterable[File]) -> pl.DataFram
 
 
 def split(dataset: Dataset, rows: pl.DataFrame) -> list[tuple[Partition, pl.DataFrame]]:
-    """Part rows by exchange and day."""
-    day = pl.col(dataset.time).dt.strftime("%Y-%m-%d").alias("day")
+    """Part rows by exchange and day; rows of one are not copied."""
     if not len(rows):
         return []
-    parts = rows.with_columns(day).partition_by("exchange", "day", as_dict=True)
-    return [(Partition(*key), some.drop("day")) for key, some in sorted(parts.items())]
+    day = (pl.col(dataset.time).to_physical() // clock.DAY).cast(pl.Int32)
+    exchange, first, last, alone = rows.select(
+        pl.col("exchange").first(), first=day.min(), last=day.max(),
+        alone=(pl.col("exchange") == pl.col("exchange").first()).all(),
+    ).row(0)  # fmt: skip
+    if alone and first == last:
+        return [(Partition(exchange, day_of(first * clock.DAY)), rows)]
+    parts = rows.with_columns(day.alias("day")).partition_by("exchange", "day", as_dict=True)
+    return [(Partition(str(e), day_of(d * clock.DAY)), some.drop("day")) for (e, d), some in sorted(parts.items())]
 
 
 def day_of(at: int) -> str:

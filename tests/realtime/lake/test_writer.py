@@ -31,12 +31,12 @@ kills = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(kills)
 
 
-def test_a_hundred_kills_leave_every_version_readable_and_every_row_once(valkey: str, tmp_path: Path) -> None:
-    command = [sys.executable, str(KILLS), "--kills", "100", "--valkey", valkey]
+def test_fifty_kills_leave_every_version_readable_and_every_row_once(valkey: str, tmp_path: Path) -> None:
+    command = [sys.executable, str(KILLS), "--kills", "50", "--valkey", valkey]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=200)
     found = pl.read_ndjson(done.stdout.encode()).row(0, named=True)
-    assert (found["kills"], found["unreadable"], found["exact"]) == (100, 0, True), done.stderr
-    assert found["versions"] > 40
+    assert (found["kills"], found["unreadable"], found["exact"]) == (50, 0, True), done.stderr
+    assert found["versions"] > 20
 
 
 @pytest.fixture
