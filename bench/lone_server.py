@@ -183,7 +183,8 @@ def serving(url: str, directory: Path, **settings: str) -> Iterator[Server]:
     """Run `cap serve` on this Redis for the length of a block."""
     port = next(_PORTS)
     environment = {"CAP_VALKEY_URL": url, "CAP_PORT": str(port), "CAP_REQUESTS_PER_MINUTE": "1000000",
-                   "CAP_CONNECTIONS_PER_ADDRESS": "100000"}  # fmt: skip
+                   "CAP_CONNECTIONS_PER_ADDRESS": "100000", "CAP_DATA_DIRECTORY": str(directory / "cap"),
+                   "CAP_POSTGRES_PORT": "1", "CAP_PASSWORD_MEMORY_KIB": "64", "CAP_PASSWORD_PASSES": "1"}  # fmt: skip
     environment |= {f"CAP_{name.upper()}": value for name, value in settings.items()}
     log = directory / f"serve-{port}.log"
     with log.open("ab") as output:

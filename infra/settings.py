@@ -74,6 +74,11 @@ class Settings(BaseSettings):
     allowed_origins: tuple[str, ...] = Field((), description="further web origins that may open a WebSocket")
     connections_per_address: int = Field(64, ge=1, description="WebSocket connections of one address at a time")
 
+    verify_email: bool = Field(False, description="log in only users whose address was verified; for public servers")
+    password_memory_kib: int = Field(19_456, ge=8, description="memory of one argon2id hash")
+    password_passes: int = Field(2, ge=1, description="passes of one argon2id hash over its memory")
+    public_url: str = Field("http://127.0.0.1:5000", description="where people find the page; links in mails begin so")
+
     @computed_field  # type: ignore[prop-decorator]  # pydantic's documented order
     @property
     def simulated(self) -> bool:

@@ -16,25 +16,30 @@ from starlette.types import ASGIApp
 
 from infra.settings import Settings
 from serving import routes as folder
+from serving.accounts import policy, service
 from serving.counting import Counting
-from serving.endpoint import Endpoint
+from serving.endpoint import Endpoint, resources
 from serving.headers import SecurityHeaders
 from serving.limits import Limits
 from serving.problems import HANDLERS
 from serving.routes import docs
 from serving.store import Store
+from serving.streams.badges import Badges
 from serving.streams.guests import Guests
 from serving.streams.hub import Hub
 
 REDIS_SECONDS = 3.0
 READABLE = ("ETag", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Policy")
+METHODS, SENT = ("GET", "POST", "PUT", "DELETE"), ("Authorization", "Content-Type")
 Lifespan = Callable[[Starlette], contextlib.AbstractAsyncContextManager[dict[str, object]]]
 
 
 def application(settings: Settings) -> ASGIApp:
     """Build it for these settings."""
     origins = settings.allowed_origins
-    cors = Middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET"], expose_headers=READABLE)
+    cors = Middleware(
+        CORSMiddleware, allow_origins=origins, allow_methods=METHODS, allow_headers=SENT, expose_headers=READABLE
+    )
     middleware = [
         Middleware(Counting),
         *([cors] if origins else []),
@@ -51,10 +56,13 @@ def endpoints() -> list[Endpoint]:
 
 
 def routes() -> list[BaseRoute]:
-    """Return all routes."""
+    """Return all routes. Raises KeyError for one that the policy does not know."""
     found = endpoints()
-    further = [route for module in _modules() for route in getattr(module, "ROUTES", ())]
-    return [*(endpoint.route for endpoint in found), *docs.routes(found), *further]
+    further = [*docs.routes(found), *(route for module in _modules() for route in getattr(module, "ROUTES", ()))]
+    for route in further:
+        for method in (route.methods or set()) - {"HEAD"}:
+            policy.rule(method, route.path)
+    return [*(resource.route for resource in resources(found)), *further]
 
 
 def _modules() -> list[object]:
@@ -72,13 +80,20 @@ def lifespan(settings: Settings) -> Lifespan:
         )
         store = Store(client, settings)
         hub, guests = Hub(client, store), Guests(settings.connections_per_address)
-        tasks = [asyncio.create_task(hub.run()), asyncio.create_task(guests.watch())]
+        accounts = service.build(settings, client)
+        badges = Badges(accounts)
+        work = (hub.run(), guests.watch(), accounts.database.run(), badges.watch())
+        tasks = [asyncio.create_task(one) for one in work]
         try:
-            yield {"settings": settings, "store": store, "hub": hub, "guests": guests}
+            yield {
+                "settings": settings, "store": store, "hub": hub, "guests": guests, "accounts": accounts,
+                "badges": badges,
+            }  # fmt: skip
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            accounts.passwords.close()
             await client.aclose()
 
     return lives

@@ -57,7 +57,7 @@ class Channel:
         try:
             return cls(Topic(name), series(symbol, timeframe))
         except InputError as error:
-            personal = "; signals of one user are not offered yet" if name == "signals" else ""
+            personal = "; signals of one user are signals.{userId}" if name == "signals" else ""
             raise InputError(f"{text!r}: {error}{personal}") from error
 
     @property

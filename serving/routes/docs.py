@@ -37,7 +37,11 @@ def _fixed(make: Callable[[], Response]) -> Callable[[Request], Any]:
 def page(document: dict[str, Any]) -> str:
     """Write the page."""
     template = files("serving").joinpath("routes/docs.html").read_text(encoding="utf-8")
-    rest = "\n".join(_path(path, method["get"]) for path, method in document["paths"].items())
+    rest = "\n".join(
+        _path(f"{method.upper()} {path}", told)
+        for path, methods in document["paths"].items()
+        for method, told in methods.items()
+    )
     codes = "\n".join(f"<tr><td>{int(code)}</td><td>{escape(MEANINGS[code])}</td></tr>" for code in Close)
     about = "".join(f"<p>{escape(part)}</p>" for part in document["info"]["description"].split("\n\n"))
     return template.replace("{{about}}", about).replace("{{rest}}", rest).replace("{{codes}}", codes)
@@ -48,7 +52,7 @@ def _path(path: str, operation: dict[str, Any]) -> str:
     table = f"<table><tr><th>parameter</th><th></th><th>what</th></tr>{rows}</table>" if rows else ""
     answers = ", ".join(operation["responses"])
     return (
-        f"<section><h3><code>GET {escape(path)}</code></h3><p>{escape(operation['summary'])}. "
+        f"<section><h3><code>{escape(path)}</code></h3><p>{escape(operation['summary'])}. "
         f"Answers: {answers}.</p>{table}</section>"
     )
 

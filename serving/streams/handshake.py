@@ -12,8 +12,12 @@ PATH = "/ws/market-data"
 
 def refusal(request: Request, response: Response, origins: tuple[str, ...], *, secure: bool) -> bytes | None:
     """Return the bytes that refuse a handshake, or None. `response` is what the protocol itself would answer."""
-    if request.path.partition("?")[0] != PATH:
+    path, query, _ = request.path.partition("?")
+    if path != PATH:
         return answer(HTTPStatus.NOT_FOUND, f"there is no WebSocket at this path; it is at {PATH}")
+    if query:  # addresses are written to logs and histories: a token has no place there
+        why = "no parameters in the address: send a token by `authenticate` or in the header Authorization"
+        return answer(HTTPStatus.BAD_REQUEST, why)
     named, hosts = request.headers.get_all("Origin"), request.headers.get_all("Host")
     origin, host = next(iter(named), None), hosts[0] if len(hosts) == 1 else None
     if len(named) > 1 or not allowed(origin, host, "https" if secure else "http", origins):
@@ -21,6 +25,13 @@ def refusal(request: Request, response: Response, origins: tuple[str, ...], *, s
     if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
         return answer(HTTPStatus(response.status_code), bytes(response.body or b"").decode().strip())
     return None
+
+
+def bearer(request: Request) -> str | None:
+    """Return the access token of the header Authorization, if there is one."""
+    told = request.headers.get_all("Authorization")
+    kind, _, token = told[0].partition(" ") if len(told) == 1 else ("", "", "")
+    return token if kind.lower() == "bearer" and token else None
 
 
 def too_many(most: int) -> bytes:

@@ -13,6 +13,8 @@ UNKNOWN_CHANNEL = -32001
 TOO_MANY_CHANNELS = -32002
 UNAVAILABLE = -32003
 TOO_FAST = -32004
+UNAUTHORISED = -32005
+FORBIDDEN = -32006
 
 LONGEST_BATCH = 50
 Params = list[Any] | dict[str, Any]
@@ -83,3 +85,8 @@ def error(problem: RpcError, call: Call | None = None) -> bytes:
     """Write the response of a call that did not; without a call its id is null."""
     told = {"code": problem.code, "message": str(problem)}
     return msgspec.json.encode({"jsonrpc": "2.0", "error": told, "id": call.id if call else None})
+
+
+def notification(method: str, params: Params) -> bytes:
+    """Write a call that wants no answer."""
+    return msgspec.json.encode({"jsonrpc": "2.0", "method": method, "params": params})

@@ -13,13 +13,17 @@ import structlog
 
 from infra.clock import now
 from infra.errors import InputError, UnavailableError
+from ingestion.market import Series
+from serving.accounts.policy import Identity
 from serving.channels import Channel
 from serving.store import Store
 from serving.streams import rpc
+from serving.streams.badges import Badges
 from serving.streams.broadcast import Broadcast, Follower, Past
 from serving.streams.frames import text_frame
 from serving.streams.hub import Hub
 from serving.streams.outbox import Outbox
+from serving.streams.personal import Personal, owner
 
 LOG = structlog.get_logger()
 CHANNELS_PER_CLIENT = 128
@@ -37,6 +41,12 @@ class Subscription(Named, forbid_unknown_fields=True):
     resume_from: int | dict[str, int] | None = None
 
 
+class Authentication(msgspec.Struct, forbid_unknown_fields=True):
+    """Parameters of `authenticate`."""
+
+    token: str
+
+
 class Nothing(msgspec.Struct, forbid_unknown_fields=True):
     """Parameters of methods that take none."""
 
@@ -50,7 +60,7 @@ class Session:
     """The conversation with one client, whose frames go to `outbox`."""
 
     def __init__(
-        self, hub: Hub, store: Store, outbox: Outbox, follower: Follower, listen: Callable[[bool], None]
+        self, hub: Hub, store: Store, outbox: Outbox, follower: Follower, listen: Callable[[bool], None], badges: Badges
     ) -> None:
         """Start without subscriptions; `listen` stops and goes on with reading from this client."""
         self._listen = listen
@@ -59,6 +69,9 @@ class Session:
         self._inbox: deque[bytes] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._closed = False
+        self._badges = badges
+        self._personal: Personal | None = None
+        self.identity: Identity | None = None
 
     def receive(self, text: bytes) -> None:
         """Take one message; it is answered after those before it."""
@@ -71,12 +84,30 @@ class Session:
     def close(self) -> None:
         """End all subscriptions."""
         self._closed = True
+        self._badges.leave(self)
+        if self._personal:
+            self._personal.close()
         self._inbox.clear()
         if self._worker:
             self._worker.cancel()
         for spelling, broadcast in self._followed.items():
             self._hub.leave(broadcast, spelling, self._follower)
         self._followed.clear()
+
+    def revoke(self, why: str) -> None:
+        """Be nobody from now on: the personal channel ends."""
+        gone, self._personal, self.identity = self._personal, None, None
+        if gone:
+            gone.close()
+            self._outbox.withdraw(gone.spelling)
+            told = {"channels": [gone.spelling], "reason": why}
+            message = {"jsonrpc": "2.0", "method": "revoked", "params": told}
+            self._outbox.send(text_frame(msgspec.json.encode(message)))
+
+    def wants(self, series: frozenset[Series]) -> None:
+        """Follow the signals of these series, if the personal channel is subscribed."""
+        if self._personal:
+            self._personal.wants(series)
 
     async def _work(self) -> None:
         while self._inbox:
@@ -118,15 +149,23 @@ class Session:
                 return self._unsubscribe(_read(call, Named))
             case "list" | "subscriptions":
                 _read(call, Nothing)
-                return {"channels": [{"channel": s, "sequence": b.sequence} for s, b in self._followed.items()]}
+                followed = [{"channel": s, "sequence": b.sequence} for s, b in self._followed.items()]
+                personal = [{"channel": self._personal.spelling, "sequence": 0}] if self._personal else []
+                return {"channels": followed + personal}
+            case "authenticate":
+                who = await self._badges.show(self, _read(call, Authentication).token)
+                return {"user": str(who.user), "expires_at": int(who.expires_at) * 1_000_000}
             case "ping":
                 _read(call, Nothing)
                 return {"pong": now()}
-        known = "subscribe, unsubscribe, list, subscriptions, ping"
+        known = "authenticate, subscribe, unsubscribe, list, subscriptions, ping"
         raise rpc.RpcError(rpc.METHOD_NOT_FOUND, f"Method not found: {call.method[:64]!r}; there are {known}")
 
     async def _subscribe(self, asked: Subscription, starts: Starts) -> object:
-        channels = {spelling: _channel(spelling) for spelling in asked.channels}
+        personal = [spelling for spelling in dict.fromkeys(asked.channels) if owner(spelling)]
+        for spelling in personal:
+            self._must_own(spelling)
+        channels = {spelling: _channel(spelling) for spelling in asked.channels if spelling not in personal}
         if len(self._followed.keys() | channels.keys()) > CHANNELS_PER_CLIENT:
             why = f"at most {CHANNELS_PER_CLIENT} channels per connection; {len(self._followed)} are subscribed"
             raise rpc.RpcError(rpc.TOO_MANY_CHANNELS, why)
@@ -134,7 +173,11 @@ class Session:
             if not await self._store.knows(channel.series):
                 raise rpc.RpcError(rpc.UNKNOWN_CHANNEL, f"{spelling}: nothing is published for {channel.series}")
         await asyncio.gather(*(self._hub.ready(channel) for channel in channels.values()))
-        told = []
+        told: list[dict[str, object]] = []
+        for spelling in personal:
+            starts.append(self._start_personal(spelling))
+            told.append({"channel": spelling, "sequence": 0}
+                        | ({} if asked.resume_from is None else {"recovered": False}))  # fmt: skip
         for spelling, channel in channels.items():
             last = asked.resume_from.get(spelling) if isinstance(asked.resume_from, dict) else asked.resume_from
             past = None if last is None else await self._hub.past(channel, last)
@@ -145,6 +188,29 @@ class Session:
                         | ({} if recovered is None else {"recovered": recovered}))  # fmt: skip
         simulated = (await self._store.engine()).simulated
         return {"subscribed": told, "simulated": simulated}
+
+    def _must_own(self, spelling: str) -> None:
+        if self.identity is None:
+            raise rpc.RpcError(rpc.UNAUTHORISED, f"{spelling} is private: call authenticate with an access token first")
+        if self.identity.user != owner(spelling):
+            raise rpc.RpcError(rpc.FORBIDDEN, f"{spelling} belongs to somebody else")
+
+    def _start_personal(self, spelling: str) -> Callable[[], Awaitable[None]]:
+        async def start() -> None:
+            if self._personal or self.identity is None or self.identity.user != owner(spelling):
+                return  # subscribed already, or revoked since
+            self._personal = mine = Personal(self._hub, self._store, spelling, self._follower)
+            try:
+                await mine.start(await self._badges.series(self.identity.user))
+                frame = await mine.snapshot()
+            except UnavailableError as problem:
+                frame = text_frame(rpc.error(rpc.RpcError(rpc.UNAVAILABLE, f"{problem}; subscribe again")))
+                self._personal = None
+                mine.close()
+            if self._personal is mine or self._personal is None:
+                self._outbox.send(frame)
+
+        return start
 
     def _start(
         self, spelling: str, channel: Channel, last: int | None, past: Past | None
@@ -170,6 +236,10 @@ class Session:
         for spelling in gone:
             self._outbox.withdraw(spelling)
             self._hub.leave(self._followed.pop(spelling), spelling, self._follower)
+        if self._personal and self._personal.spelling in asked.channels:
+            self._personal.close()
+            gone.append(self._personal.spelling)
+            self._personal = None
         return {"unsubscribed": gone}
 
 
@@ -186,7 +256,10 @@ def _read(call: rpc.Call, shape: type[Shape]) -> Shape:
     if isinstance(params, list):
         if shape is Nothing and params:
             raise rpc.RpcError(rpc.INVALID_PARAMS, f"Invalid params: {call.method} takes none")
-        params = {} if shape is Nothing else {"channels": params}
+        if shape is Authentication:
+            params = {"token": params[0]} if len(params) == 1 else {}
+        else:
+            params = {} if shape is Nothing else {"channels": params}
     try:
         return msgspec.convert(params, shape)
     except msgspec.ValidationError as error:

@@ -24,7 +24,7 @@ from serving.streams import rpc
 from serving.streams.closing import Close
 from serving.streams.frames import PING, text_frame
 from serving.streams.guests import Guests
-from serving.streams.handshake import refusal, too_many
+from serving.streams.handshake import bearer, refusal, too_many
 from serving.streams.outbox import SEND_BUFFER, Outbox
 from serving.streams.session import Session
 
@@ -187,7 +187,10 @@ class MarketSocket(asyncio.Protocol):
             self._transport.close()
             return
         self._wire.send_response(response)
-        self._session = Session(self._state["hub"], self._state["store"], self._outbox, self, self._listen)
+        hub, store, badges = self._state["hub"], self._state["store"], self._state["badges"]
+        self._session = Session(hub, store, self._outbox, self, self._listen, badges)
+        if token := bearer(request):
+            self._session.receive(rpc.notification("authenticate", {"token": token}))
 
     def _take(self, frame: Frame) -> None:
         self._heard_at = now = self._loop.time()

@@ -147,7 +147,7 @@ def test_what_does_not_exist_yet_is_said_so(server: Server) -> None:
         structure = await ask(socket, request("subscribe", ["structure.BTCUSDT.1m"]))
         assert "market structure is not published yet" in structure["error"]["message"]
         personal = await ask(socket, request("subscribe", ["signals.42"]))
-        assert "signals of one user are not offered yet" in personal["error"]["message"]
+        assert "signals of one user are signals.{userId}" in personal["error"]["message"]
 
     run(server, conversation)
 

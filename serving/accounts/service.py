@@ -1,0 +1,78 @@
+"""Everything of accounts that lives as long as the process does."""
+
+from dataclasses import dataclass
+
+import redis.asyncio as redis
+from starlette.requests import Request
+
+from infra.settings import Settings
+from serving.accounts import keys, policy
+from serving.accounts.database import Database
+from serving.accounts.identities import Identities
+from serving.accounts.passwords import Passwords
+from serving.accounts.policy import Identity, Rule
+from serving.accounts.sessions import Client, Sessions
+from serving.accounts.throttle import Throttle
+from serving.accounts.tokens import Tokens
+from serving.limits import block
+
+AGENT = 200  # characters kept of what a client calls itself
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """The parts; see their files."""
+
+    settings: Settings
+    database: Database
+    passwords: Passwords
+    throttle: Throttle
+    tokens: Tokens
+    sessions: Sessions
+    identities: Identities
+
+
+def build(settings: Settings, client: redis.Redis) -> Accounts:
+    """Put the parts together; nothing is connected yet."""
+    tokens = Tokens(keys.load(settings.data_directory / "keys"))
+    database = Database(settings.postgres)
+    return Accounts(
+        settings,
+        database,
+        Passwords(settings),
+        Throttle(client),
+        tokens,
+        Sessions(tokens),
+        Identities(database, tokens),
+    )
+
+
+async def admit(request: Request, wanted: Rule) -> None:
+    """Find out who asks, where that matters, and let them pass; `identity(request)` then tells. Raises 401, 403."""
+    if wanted.least is None:
+        return
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or len(request.headers.getlist("Authorization")) > 1:
+        policy.check(wanted, None)
+    who = await accounts(request).identities.of(token)
+    policy.check(wanted, who)
+    request.state.identity = who
+
+
+def accounts(request: Request) -> Accounts:
+    """Return the accounts of this process."""
+    found: Accounts = request.state.accounts
+    return found
+
+
+def identity(request: Request) -> Identity:
+    """Return who asks; only for routes that need somebody."""
+    found: Identity = request.state.identity
+    return found
+
+
+def client(request: Request) -> Client:
+    """Return from where somebody comes: the connection's own address, no header that could be invented."""
+    address = block(request.client.host if request.client else "")
+    agent = request.headers.get("User-Agent", "")[:AGENT]
+    return Client(address, "".join(letter if letter.isprintable() else "?" for letter in agent))
