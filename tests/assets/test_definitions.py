@@ -9,6 +9,8 @@ import pytest
 
 from assets.definitions import defs
 from assets.defs import lake as group
+from assets.defs import quality
+from infra import clock
 from infra.clock import DAY, MINUTE
 from ingestion.lake.datasets import CANDLES
 from ingestion.lake.rows import candle_frame
@@ -43,9 +45,9 @@ def test_every_asset_says_what_it_is_and_whose() -> None:
         assert spec.kinds, spec.key
 
 
-def add(lake: Lake, minutes: int, upto: int, since: int) -> None:
+def add(lake: Lake, minutes: int, upto: int, since: int, begin: int = 19_400 * DAY) -> None:
     rows = np.zeros(minutes, CANDLE)
-    rows["opened_at"] = 19_400 * DAY + (since + np.arange(minutes)) * MINUTE
+    rows["opened_at"] = begin + (since + np.arange(minutes)) * MINUTE
     rows["known_at"] = rows["opened_at"] + MINUTE
     rows["open"] = rows["high"] = rows["low"] = rows["close"] = 100
     frame = candle_frame(["binance"] * minutes, ["BTC-USDT"] * minutes, ["1m"] * minutes, rows)
@@ -68,6 +70,21 @@ def test_the_sensor_reports_each_new_version_of_a_dataset_once(tmp_path: Path, m
     third = group.lake_versions(dg.build_sensor_context(cursor=told.cursor))
     assert isinstance(third, dg.SensorResult)
     assert third.asset_events[0].metadata["dagster/row_count"].value == 15
+
+
+def test_checks_block_a_lake_with_a_defect_and_name_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = Lake(Local(tmp_path / "lake"))
+    monkeypatch.setattr("ingestion.lake.reader.default_store", lambda: lake.store)
+    minute = clock.now() // MINUTE * MINUTE - 30 * MINUTE
+    add(lake, 10, 10, 0, begin=minute)
+    passed = quality.candles_keep_the_rules()
+    assert passed.passed, passed.metadata
+    assert passed.metadata["rows looked at"].value == 10
+    add(lake, 10, 20, 10, begin=minute + 5 * MINUTE)  # five minutes are missing, and nobody says why
+    failed = quality.candles_keep_the_rules()
+    assert not failed.passed
+    assert "every stretch without candles has a gap on record" in str(failed.metadata["broken rules"].value)
+    assert quality.trades_keep_the_rules().passed  # nothing there
 
 
 if __name__ == "__main__":
