@@ -43,6 +43,7 @@ $(STAMP): requirements.lock bootstrap.lock pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r bootstrap.lock
 	$(BIN)/uv pip sync -q --require-hashes requirements.lock
 	$(BIN)/uv pip install -q --no-deps -e .
+	$(BIN)/python -W ignore -c "from assets.warehouse.manifest import manifest; manifest()"
 	touch $(STAMP)
 
 $(PAGE): $(STAMP) $(shell find serving/web -path '*/node_modules' -prune -o -path '*/dist' -prune -o -type f -print 2>/dev/null)
