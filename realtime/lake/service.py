@@ -17,10 +17,11 @@ from ingestion.lake.store import locked
 from ingestion.lake.writer import Lake
 from realtime.lake.housekeeping import tidy
 from realtime.lake.rows import FEEDS
-from realtime.lake.writer import MOST_ROWS, Writer
+from realtime.lake.writer import MOST, MOST_ROWS, Writer
 
 TIDY_EVERY = clock.HOUR
 PATIENCE_SECONDS = 30.0
+GATHER_SECONDS = 0.5
 
 
 def lake() -> None:
@@ -67,8 +68,8 @@ def _work(given: Settings, stop: Event, target: Lake, writer: Writer, state: dic
         if due or (writer.rows >= MOST_ROWS and not writer.failing):
             writer.flush()
             flushed = clock.now()
-        elif not found and writer.rows >= MOST_ROWS:
-            stop.wait(1.0)
+        elif found < MOST:
+            stop.wait(GATHER_SECONDS)  # few messages at a time would cost a round trip each
         if clock.now() - tidied >= TIDY_EVERY:
             tidy(target, datasets, given.lake_days)
             tidied = clock.now()

@@ -12,12 +12,13 @@ import structlog
 from infra import clock
 from infra.errors import InputError, UnavailableError
 from infra.eventlog import EventLog, Message, Position
-from ingestion.lake.datasets import GAPS, Dataset
-from ingestion.lake.rows import gap_frame
+from ingestion.lake.datasets import GAPS, TRADES, Dataset
+from ingestion.lake.rows import gap_frame, trades_frame
 from ingestion.lake.writer import Lake, append, latest
-from ingestion.messages import Gap
+from ingestion.market import TRADE
+from ingestion.messages import Gap, Trades
 from realtime.lake import metrics
-from realtime.lake.rows import FEEDS, rows_of
+from realtime.lake.rows import FEEDS, Rows, rows_of
 
 MOST = 1_000
 """Messages read at once."""
@@ -33,29 +34,36 @@ class Sink:
     def __init__(self, lake: Lake, dataset: Dataset, positions: Sequence[Position]) -> None:
         """Begin where the manifest says."""
         self.dataset = dataset
-        self.pending: list[pl.DataFrame] = []
         self.rows = 0
+        self._frames: list[pl.DataFrame] = []
+        self._trades: list[Trades] = []
         self.told_at = lake.now()
         self._lake = lake
         self._held = {_name(place): latest(lake, dataset).offsets.get(_name(place), 0) for place in positions}
         self.offsets = {place: self._held[_name(place)] for place in positions}
 
-    def take(self, frame: pl.DataFrame) -> None:
-        """Hold rows until the next flush."""
-        self.pending.append(frame)
-        self.rows += len(frame)
+    def take(self, found: pl.DataFrame | Trades) -> None:
+        """Hold rows until the next flush; trades come in so many messages that they are turned into rows together."""
+        if isinstance(found, Trades):
+            self._trades.append(found)
+            self.rows += len(found.records) // TRADE.itemsize
+        else:
+            self._frames.append(found)
+            self.rows += len(found)
 
     def flush(self) -> None:
         """Write what is held and the offsets, both or neither. Raises UnavailableError and holds everything."""
         offsets = {_name(place): offset for place, offset in self.offsets.items()}
-        quiet = not self.pending and self._lake.now() - self.told_at < QUIET
+        quiet = not self.rows and self._lake.now() - self.told_at < QUIET
         if quiet or offsets == self._held:
             return
-        rows = pl.concat(self.pending) if self.pending else pl.DataFrame(schema=self.dataset.columns)
+        if self._trades:
+            self._frames, self._trades = [*self._frames, trades_frame(self._trades)], []
+        rows = pl.concat([pl.DataFrame(schema=self.dataset.columns), *self._frames])
         manifest = append(self._lake, self.dataset, rows, offsets, self._held)
         metrics.ROWS.labels(self.dataset.name).inc(len(rows))
         metrics.VERSION.labels(self.dataset.name).set(manifest.version)
-        self._held, self.pending, self.rows, self.told_at = offsets, [], 0, self._lake.now()
+        self._held, self._frames, self.rows, self.told_at = offsets, [], 0, self._lake.now()
 
 
 class Writer:
@@ -120,7 +128,9 @@ class Writer:
             if message.offset < sink.offsets[place]:
                 continue  # a manifest holds it already
             sink.offsets[place] = message.offset + 1
-            if rows is not None and rows.dataset.name == dataset.name:
+            if isinstance(rows, Trades) and dataset is TRADES:
+                sink.take(rows)
+            elif isinstance(rows, Rows) and rows.dataset is dataset:
                 sink.take(rows.frame)
 
     def _check(self, sink: Sink, place: Position) -> None:

@@ -15,6 +15,7 @@ from infra.clock import HOUR, MINUTE
 from infra.errors import InputError, UnavailableError
 from infra.eventlog import Position
 from infra.eventlog.valkey import ValkeyLog
+from ingestion import messages
 from ingestion.lake import frame
 from ingestion.lake.rows import candle_rows
 from ingestion.lake.store import Local
@@ -76,12 +77,15 @@ DOCUMENT = (
 
 def test_a_message_that_cannot_be_read_is_passed_over(url: str, tmp_path: Path) -> None:
     log = ValkeyLog(url)
-    log.append([(kills.CLOSED, b"nonsense"), (kills.CLOSED, kills.candles(1))])
+    nobody = messages.decode_market(kills.trades(0))
+    nobody = messages.encode(messages.Trades("binance", 1, [], nobody.records))
+    log.append([(kills.CLOSED, b"nonsense"), (kills.CLOSED, kills.candles(1)), (kills.MARKET, nobody)])
     lake = Lake(Local(tmp_path / "lake"))
     writer = Writer(lake, log, range(1), simulated=False)
     writer.round()
     writer.flush()
     assert len(frame("candles", store=lake.store)) == kills.EACH
+    assert writer.rows == 0
 
 
 def test_what_the_log_dropped_before_the_lake_came_is_a_gap_and_not_silence(url: str, tmp_path: Path) -> None:
