@@ -71,9 +71,15 @@ class Engine:
         return {key: value for key, value in self._anchor.rows(sql)}  # noqa: C416  # two cells a row, or an error
 
     def _own_default_database(self) -> None:
-        """Have `default` as a durable database; the engine opens it as an overlay over the files of the disk."""
-        known = (self._data / "metadata" / "default.sql").exists()
+        """Have `default` as a durable database; the engine opens it as an overlay over the files of the disk.
+
+        One in which no table was ever made has no folder yet and cannot be attached again: it is made anew.
+        """
+        metadata = self._data / "metadata"
+        known = (metadata / "default.sql").exists() and (metadata / "default").exists()
         self._anchor.run("DETACH DATABASE default")
+        if not known:
+            (metadata / "default.sql").unlink(missing_ok=True)
         self._anchor.run("ATTACH DATABASE default" if known else "CREATE DATABASE default ENGINE = Atomic")
 
     def connect(self) -> Connection:

@@ -1,8 +1,10 @@
 """dbt's project on a real ClickHouse: built twice, late revisions flow through, and a broken mart is found."""
 
 import math
+import re
 import subprocess
 from itertools import pairwise
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -13,7 +15,13 @@ from ingestion.lake import bars
 from ingestion.lake.datasets import CANDLES
 from ingestion.lake.writer import append
 
+README = Path(__file__).parents[3] / "README.md"
 OURS = "symbol = 'BTC-USDT' AND exchange = 'binance'"
+
+
+def readme_queries() -> list[str]:
+    (block,) = re.findall(r"```sql\n(.*?)```", README.read_text(), re.DOTALL)
+    return [one for one in block.split(";\n") if one.strip()]
 
 
 def dbt(given, *arguments: str) -> tuple[int, str]:
@@ -52,6 +60,9 @@ def test_marts_are_built_tested_and_follow_a_late_revision(client, lake, make_ho
     missing = ask("SELECT day, candles, missing FROM data_quality_daily WHERE missing > 0")
     assert [(str(day), candles, gap) for day, candles, gap in missing] == [("2023-02-13", 23, 1)]
     assert ask("SELECT count() FROM exchange_divergence") == [(47,)]
+
+    for example in readme_queries():
+        ask(example)
 
     append(lake, CANDLES, make_hours("BTC-USDT", 1, first=23, revision=1, seed=9), {}, {})
     load(client, lake.store)

@@ -2,6 +2,19 @@
 
 import signal
 
+import pytest
+
+
+@pytest.mark.parametrize("statements", [(), ("CREATE TABLE t (a Int8) ENGINE = Log", "DROP TABLE t SYNC")])
+def test_a_server_whose_default_database_is_empty_starts_again(make_server, statements):
+    for _ in range(2):
+        server = make_server().start().ready()
+        with server.client() as client:
+            client.post("/", content="CREATE DATABASE IF NOT EXISTS mart").raise_for_status()
+            for sql in statements:
+                client.post("/", content=sql).raise_for_status()
+        assert server.end() == 0
+
 
 def test_tables_views_and_databases_are_there_after_a_stop(make_server):
     first = make_server().start().ready()
