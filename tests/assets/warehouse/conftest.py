@@ -9,7 +9,6 @@ from pathlib import Path
 import clickhouse_connect
 import httpx
 import numpy as np
-import polars as pl
 import pytest
 
 from infra.clock import DAY, HOUR
@@ -70,13 +69,3 @@ def hours(symbol: str, count: int, *, exchange: str = "binance", first: int = 0,
 @pytest.fixture
 def make_hours():
     return hours
-
-
-@pytest.fixture
-def exact():
-    """A function that gives rows and summed volume of last revisions as the lake has them."""
-
-    def told(rows: pl.DataFrame) -> tuple[int, int]:
-        return len(rows), rows["volume"].sum()
-
-    return told
