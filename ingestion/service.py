@@ -26,11 +26,12 @@ from ingestion.publish import Publisher
 from ingestion.spill import Spill
 from ingestion.streams import plan
 from ingestion.streams.backoff import Backoff
-from ingestion.streams.feed import Feed
+from ingestion.streams.feed import Feed, keep
 from ingestion.streams.flow import Flow
 from ingestion.streams.healing import Healer
 from ingestion.streams.keeping import Keeper
 from ingestion.streams.limiter import Bucket
+from ingestion.streams.notes import Told, write_note
 from ingestion.streams.rest import RestClient
 from ingestion.streams.warmup import Member, warm_up
 from ingestion.streams.watching import Watcher
@@ -122,6 +123,7 @@ class Ingestion:
             simulated=self.settings.simulated,
         )  # fmt: skip
         healer.feed = feed
+        self.tape.beginnings.append(feed.followed)
         flows = [self._flow(feed, one, memory) for one in await self._instruments(exchange, rest)]
         feed.recall(self._tail)
         self._members[name] = [(feed, healer, rest, flow) for flow in flows]
@@ -181,7 +183,9 @@ class Ingestion:
 
     def _history(self, message: History) -> None:
         partition = partition_of(Symbol.parse(message.symbol), self.settings.partitions)
-        self.publisher.put(Position(TRADES_TOPIC, partition), encode(message))
+        payload = encode(message)
+        keep(self.tape, [write_note("", Told(message.symbol, payload))])
+        self.publisher.put(Position(TRADES_TOPIC, partition), payload)
 
     async def _clocks(self) -> None:
         while True:

@@ -46,12 +46,16 @@ class Tape:
         self._compressor = zstandard.ZstdCompressor(level=1)
         self._hour = -1
         self._file: BinaryIO | None = None
+        self.beginnings: list[Callable[[], list[Frame]]] = []  # what each file begins with
 
     def write(self, frames: list[Frame]) -> None:
         """Append frames as one block, handed to the operating system when this returns."""
+        file = self._current()
+        self._append(file, frames)
+
+    def _append(self, file: BinaryIO, frames: list[Frame]) -> None:
         raw = _encode(frames)
         packed = self._compressor.compress(raw)
-        file = self._current()
         file.write(_HEAD.pack(MAGIC, len(packed), len(raw), zlib.crc32(packed)) + packed)
 
     def _current(self) -> BinaryIO:
@@ -62,6 +66,8 @@ class Tape:
             path = self.directory / f"{hour:08d}{SUFFIX}"
             self._file = path.open("ab", buffering=0)
             self._expire(hour)
+            if first := [frame for beginning in self.beginnings for frame in beginning()]:
+                self._append(self._file, first)
         return self._file
 
     def _expire(self, hour: int) -> None:
@@ -82,9 +88,15 @@ def read_tape(path: Path, damaged: Callable[[Path, int, str], None] | None = Non
 
     `damaged(file, byte, reason)` hears of each place that could not be read; reading goes on behind it.
     """
+    for block in read_blocks(path, damaged):
+        yield from block
+
+
+def read_blocks(path: Path, damaged: Callable[[Path, int, str], None] | None = None) -> Iterator[list[Frame]]:
+    """Yield frames as they were written together; see `read_tape`."""
     files = sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
     for file in files:
-        yield from _read(file, damaged or (lambda *_: None))
+        yield from _blocks(file, file.read_bytes(), damaged or (lambda *_: None))
 
 
 def read_tail(directory: Path, most_bytes: int = 16 << 20) -> Iterator[Frame]:
@@ -92,14 +104,11 @@ def read_tail(directory: Path, most_bytes: int = 16 << 20) -> Iterator[Frame]:
     for file in sorted(directory.glob(f"*{SUFFIX}"))[-1:]:
         with file.open("rb") as opened:
             opened.seek(max(0, file.stat().st_size - most_bytes))
-            yield from _frames(file, opened.read(), lambda *_: None)
+            for block in _blocks(file, opened.read(), lambda *_: None):
+                yield from block
 
 
-def _read(path: Path, damaged: Callable[[Path, int, str], None]) -> Iterator[Frame]:
-    yield from _frames(path, path.read_bytes(), damaged)
-
-
-def _frames(path: Path, content: bytes, damaged: Callable[[Path, int, str], None]) -> Iterator[Frame]:
+def _blocks(path: Path, content: bytes, damaged: Callable[[Path, int, str], None]) -> Iterator[list[Frame]]:
     at = 0
     while at < len(content):
         try:
@@ -111,7 +120,7 @@ def _frames(path: Path, content: bytes, damaged: Callable[[Path, int, str], None
                 return
             at = following
             continue
-        yield from frames
+        yield frames
         at = end
 
 

@@ -124,6 +124,9 @@ class Exchange(ABC):
     def unsubscribe(self, subscriptions: Sequence[Subscription], request_id: int) -> bytes:
         """Write the request that ends subscriptions."""
 
+    def know(self, instrument: Instrument) -> None:  # noqa: B027  # most need nothing
+        """Hear of an instrument whose frames will come."""
+
     @abstractmethod
     def decode(self, frames: Sequence[bytes], received_at: Sequence[int]) -> Decoded:
         """Read raw frames; never raises on what an exchange or an attacker may send: see `Decoded.rejected`."""

@@ -164,6 +164,10 @@ class Okx(Exchange):
         arguments = [{"channel": _CHANNELS[s.channel], "instId": s.instrument.exchange_symbol} for s in subscriptions]
         return msgspec.json.encode({"id": str(request_id), "op": operation, "args": arguments})
 
+    def know(self, instrument: Instrument) -> None:
+        """Remember the size of its contract."""
+        self._know(instrument)
+
     def _know(self, instrument: Instrument) -> Amount:
         """Remember how many base units a contract of this instrument has."""
         known = self._contracts.get(instrument.exchange_symbol)

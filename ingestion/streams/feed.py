@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import numpy as np
 import structlog
@@ -25,15 +26,38 @@ from ingestion.messages import (
     encode,
     partition_of,
 )
-from ingestion.publish import Publisher
 from ingestion.streams.connection import Connection
 from ingestion.streams.flow import Flow
+from ingestion.streams.notes import NOTE, Followed, Note, Taken, Ticked, Told, write_note
 from ingestion.streams.sequence import DenseIds, Hole, LooseIds
-from ingestion.tape import Frame, Tape
+from ingestion.tape import Frame
 
 AHEAD = 5 * clock.SECOND
 """A trade further in the future than this is quarantined: it would close candles that are still forming."""
 MOST_PAYLOAD = 4_096
+
+
+class Sink(Protocol):
+    """Where messages go: the publisher, or a replay."""
+
+    def put(self, position: Position, payload: bytes) -> None:
+        """Take a message."""
+
+
+class Recorder(Protocol):
+    """Where frames and notes go: the tape."""
+
+    def write(self, frames: list[Frame]) -> None:
+        """Take frames that came together."""
+
+
+def keep(tape: Recorder, frames: list[Frame]) -> None:
+    """Write frames onto the tape; a tape that can not be written must not stop the trades."""
+    try:
+        tape.write(frames)
+    except OSError as error:
+        metrics.TAPE_FAILED.labels(frames[0].exchange).inc(len(frames))
+        structlog.get_logger().error("raw frames could not be kept", reason=str(error))
 
 
 class Feed:
@@ -42,8 +66,8 @@ class Feed:
     def __init__(
         self,
         exchange: Exchange,
-        publisher: Publisher,
-        tape: Tape,
+        publisher: Sink,
+        tape: Recorder,
         partitions: int,
         on_hole: Callable[[Flow, Hole], None],
         *,
@@ -52,22 +76,40 @@ class Feed:
         """Publish for this exchange; `on_hole` hears of gaps that ids reveal."""
         self.exchange, self.flows = exchange, dict[tuple[bool, str], Flow]()
         self._publisher, self._tape, self._partitions, self._on_hole = publisher, tape, partitions, on_hole
+        self._simulated = simulated
         self._flags = np.uint8(TradeFlag.SIMULATED if simulated else 0)
-        self.clock = self._told = 0
+        self.clock = self.told = 0
         self.decoded: dict[int, Callable[[Decoded], None]] = {}  # by connection: who waits for answers
 
     def add(self, instrument: Instrument) -> Flow:
         """Begin to follow an instrument."""
+        self._note(Followed(instrument, self._simulated, begins=True, held=True), instrument)
+        self.exchange.know(instrument)
         ids = DenseIds() if self.exchange.dense_trade_ids else LooseIds()
         flow = self.flows[instrument.symbol.perpetual, instrument.exchange_symbol] = Flow(instrument, ids)
         return flow
+
+    def followed(self) -> list[Frame]:
+        """Return the notes with which a file of the tape begins, so that it can be read alone."""
+        return [
+            write_note(
+                self.exchange.name,
+                Followed(flow.instrument, self._simulated, begins=False, held=flow.held is not None),
+                perpetual=flow.instrument.symbol.perpetual,
+            )
+            for flow in self.flows.values()
+        ]
+
+    def _note(self, note: Note, instrument: Instrument | None = None) -> None:
+        perpetual = instrument is not None and instrument.symbol.perpetual
+        keep(self._tape, [write_note(self.exchange.name, note, perpetual=perpetual)])
 
     # --- from a socket ----------------------------------------------------------------------------------------------
     def receive(self, connection: Connection, frames: list[bytes], times: list[int], *, perpetual: bool) -> None:
         """Take frames that came together on one connection."""
         name = self.exchange.name
         pairs = zip(frames, times, strict=True)
-        self._keep([Frame(at, name, perpetual, connection.number, frame) for frame, at in pairs])
+        keep(self._tape, [Frame(at, name, perpetual, connection.number, frame) for frame, at in pairs])
         metrics.FRAMES.labels(name).inc(len(frames))
         decoded = self.exchange.decode(frames, times)
         for index, reason in decoded.rejected:
@@ -79,18 +121,13 @@ class Feed:
         if (listener := self.decoded.get(connection.number)) is not None:
             listener(decoded)
 
-    def _keep(self, frames: list[Frame]) -> None:
-        """Write frames onto the tape; a tape that can not be written must not stop the trades."""
-        try:
-            self._tape.write(frames)
-        except OSError as error:
-            metrics.TAPE_FAILED.labels(self.exchange.name).inc(len(frames))
-            structlog.get_logger().error("raw frames could not be kept", reason=str(error))
-
     def recall(self, frames: list[Frame]) -> None:
         """Take frames from the tape again that an earlier process may not have brought to the log."""
         for perpetual in (False, True):
-            mine = [one for one in frames if one.exchange == self.exchange.name and one.perpetual is perpetual]
+            mine = [
+                one for one in frames
+                if one.exchange == self.exchange.name and one.perpetual is perpetual and one.connection != NOTE
+            ]  # fmt: skip
             if mine:
                 decoded = self.exchange.decode([one.payload for one in mine], [one.received_at for one in mine])
                 decoded.symbols, decoded.trades = self._followed(decoded, perpetual=perpetual)
@@ -120,10 +157,15 @@ class Feed:
                 self.reject(mine.tobytes(), clock.now(), f"trades of {symbol!r}, which was not subscribed to")
             elif flow is not None and len(mine):
                 flow.came(Channel.TRADES, int(mine["received_at"][-1]))
-                self.take(flow, mine)
+                self._take(flow, mine)
 
     def take(self, flow: Flow, rows: Rows) -> None:
-        """Take trades of one symbol, from the socket or by REST; publish what is new, or hold it back."""
+        """Take trades of one symbol that came by REST."""
+        self._note(Taken(flow.instrument.exchange_symbol, rows.tobytes(), releases=False), flow.instrument)
+        self._take(flow, rows)
+
+    def _take(self, flow: Flow, rows: Rows) -> None:
+        """Publish what is new, or hold it back."""
         if flow.held is not None:
             flow.held.append(rows)
             return
@@ -137,9 +179,10 @@ class Feed:
 
     def release(self, flow: Flow, before: Rows) -> None:
         """Let a symbol flow: first the trades fetched for it, then those held back, as one message of one clock."""
+        self._note(Taken(flow.instrument.exchange_symbol, before.tobytes(), releases=True), flow.instrument)
         held, flow.held = flow.held or [], None
         if parts := [rows for rows in (before, *held) if len(rows)]:
-            self.take(flow, concatenated(parts))
+            self._take(flow, concatenated(parts))
 
     def _publish_trades(self, flow: Flow, rows: Rows) -> None:
         mine = rows.copy()
@@ -169,11 +212,11 @@ class Feed:
         """Record a gap, or how it ended."""
         metrics.GAPS.labels(self.exchange.name, status).inc()
         told = Gap(self.exchange.name, flow.name, status, hole.from_at, hole.to_at, hole.first_id, hole.last_id, reason)
-        self._put(flow.instrument, told)
+        self._tell(flow.instrument, told)
 
     def covered(self, flow: Flow, since: int) -> None:
         """Record that all trades of a symbol since a time are known."""
-        self._put(flow.instrument, Coverage(self.exchange.name, flow.name, since))
+        self._tell(flow.instrument, Coverage(self.exchange.name, flow.name, since))
 
     def reject(self, payload: bytes, received_at: int, reason: str) -> None:
         """Keep what can not be used, with the reason."""
@@ -183,11 +226,17 @@ class Feed:
 
     def tell_clock(self) -> None:
         """Move the watermark of every partition, if the exchange's time went on."""
-        if self.clock > self._told and any(flow.held is None for flow in self.flows.values()):
-            self._told = self.clock
+        if self.clock > self.told and any(flow.held is None for flow in self.flows.values()):
+            self._note(Ticked())
+            self.told = self.clock
             for partition in range(self._partitions):
                 message = encode(Trades(self.exchange.name, self.clock, [], b""))
                 self._publisher.put(Position(TRADES_TOPIC, partition), message)
+
+    def _tell(self, instrument: Instrument, message: MarketMessage) -> None:
+        """Publish what no frame explains."""
+        self._note(Told(str(instrument.symbol), encode(message)), instrument)
+        self._put(instrument, message)
 
     def _put(self, instrument: Instrument, message: MarketMessage) -> None:
         partition = partition_of(instrument.symbol, self._partitions)

@@ -2,22 +2,29 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 import structlog
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from infra.clock import SECOND
 from infra.errors import InputError
+from infra.eventlog import Position
 from infra.settings import settings
+from ingestion.batch import load_scanner
 from ingestion.exchanges import open_exchange
-from ingestion.market import Symbol
-from ingestion.messages import Audit, MarketMessage, Trades
+from ingestion.exchanges.exchange import Exchange
+from ingestion.market import TRADE, Instrument, Symbol
+from ingestion.messages import TRADES_TOPIC, decode_dead_letter, decode_market, partition_of
+from ingestion.streams.connection import Connection
+from ingestion.streams.feed import Feed
+from ingestion.streams.flow import Flow
+from ingestion.streams.notes import NOTE, Followed, Taken, Told, read_note
 from ingestion.streams.sequence import DenseIds, LooseIds
-from ingestion.tape import Frame, read_tape
+from ingestion.tape import Frame, read_blocks
 from realtime.documents import candle_json
 from realtime.emission import Emission, Refused
 from realtime.engine import Engine
@@ -26,28 +33,29 @@ from realtime.warm import compile_all
 
 TAPE = "A tape file, or a folder of them, as `cap ingest` writes under CAP_DATA_DIRECTORY."
 OUT = "Where to write JSON lines: candles and signals as they closed, in the order in which the engine gave them."
-BATCH = 1_000
 
 
 def replay(
     tape: Annotated[Path, typer.Argument(help=TAPE)],
     out: Annotated[Path, typer.Option("--out", "-o", help=OUT)],
 ) -> None:
-    """Fold a raw tape through the production decoders and engine.
+    """Fold a raw tape through the production feeds and engine: what was shown live, byte for byte.
 
-    The same tape gives the same bytes every time. Damaged places are named on standard error and passed over. Swaps of
-    OKX are left out: their contract sizes are not on the tape.
+    Damaged places are named on standard error and passed over. A tape of an earlier version, which holds frames alone,
+    gives what its frames give, without history, healed trades and swaps of OKX.
 
     Example: [bold]cap replay .cap/ingestion/tape -o replayed.jsonl[/bold]
     """
     if not tape.exists():
         raise InputError(f"there is no tape {tape}")
     compile_all()
-    engine = build(settings())
+    load_scanner()
+    given = settings()
+    engine = build(given)
     with Progress(console=Console(stderr=True)) as progress, out.open("wb") as file:
         task = progress.add_task("replaying", total=None)
-        for message in Decoding().messages(tape):
-            for one in engine.fold(0, message):
+        for position, payload in Replay(given.partitions).messages(tape):
+            for one in engine.fold(position.partition, decode_market(payload)):
                 if isinstance(one, Emission | Refused):
                     file.write(lines(one, engine))
             progress.update(task, description=f"replaying: {engine.trades:,} trades")
@@ -67,50 +75,122 @@ def lines(one: Emission | Refused, engine: Engine) -> bytes:
     return bytes(written)
 
 
-class Decoding:
-    """Frames to messages: the exchanges' own decoders, duplicates dropped as in ingestion."""
+class Replay:
+    """The feeds of `cap ingest`, given what they were given then; what they publish is the log's messages again."""
 
-    def __init__(self) -> None:
+    def __init__(self, partitions: int) -> None:
         """Know nothing yet."""
-        self.exchanges = {name: open_exchange(name) for name in ("binance", "bybit", "okx")}
-        self.seen: dict[tuple[str, bool, str], DenseIds | LooseIds] = {}
-        self.clocks: dict[str, int] = {}
+        self._partitions = partitions
+        self._feeds: dict[str, Feed] = {}
+        self._put: list[tuple[Position, bytes]] = []
 
-    def messages(self, tape: Path) -> Iterator[MarketMessage]:
-        """Decode runs of frames of one connection, so that order is kept."""
-        run: list[Frame] = []
-        for frame in read_tape(tape, damaged):
-            if run and (len(run) == BATCH or (frame.exchange, frame.perpetual) != (run[0].exchange, run[0].perpetual)):
-                yield from self.decode(run)
-                run = []
-            run.append(frame)
-        if run:
-            yield from self.decode(run)
+    def messages(self, tape: Path) -> Iterator[tuple[Position, bytes]]:
+        """Yield the messages of `market-trades` in the order in which they were published."""
+        for block in read_blocks(tape, damaged):
+            if block and block[0].connection == NOTE:
+                for frame in block:
+                    self._step(frame)
+            elif block:
+                self._receive(block)
+            yield from self._put
+            self._put = []
 
-    def decode(self, run: list[Frame]) -> Iterator[MarketMessage]:
-        """Decode frames of one exchange."""
-        name, perpetual = run[0].exchange, run[0].perpetual
-        exchange = self.exchanges[name]
-        found = exchange.decode([frame.payload for frame in run], [frame.received_at for frame in run])
-        for frame, reason in found.rejected:
-            structlog.get_logger().warning("frame passed over", exchange=name, reason=reason, at=run[frame].received_at)
-        rows = found.trades[found.trades["traded_at"] <= found.trades["received_at"] + 5 * SECOND]
-        clock = max(self.clocks.get(name, 0), found.clock if found.clock <= run[-1].received_at + 5 * SECOND else 0)
-        for index, exchange_symbol in enumerate(found.symbols):
-            mine = rows[rows["symbol"] == index]
-            if len(mine):
-                key = name, perpetual, exchange_symbol
-                ids = self.seen.setdefault(key, DenseIds() if exchange.dense_trade_ids else LooseIds())
-                fresh, _ = ids.accept(mine)
-                fresh = fresh.copy()
-                fresh["symbol"] = 0
-                clock = max(clock, int(mine["traded_at"].max()))
-                yield Trades(name, clock, [canonical(exchange_symbol, perpetual)], fresh.tobytes())
-        self.clocks[name] = clock
-        if clock:
-            yield Trades(name, clock, [], b"")
-        for exchange_symbol, candle in found.candles:
-            yield Audit(name, canonical(exchange_symbol, perpetual), candle.tobytes())
+    def put(self, position: Position, payload: bytes) -> None:
+        """Take what a feed publishes."""
+        if position.topic == TRADES_TOPIC:
+            self._put.append((position, payload))
+        else:
+            letter = decode_dead_letter(payload)
+            structlog.get_logger().warning(
+                "passed over", exchange=letter.exchange, reason=letter.reason, at=letter.received_at
+            )
+
+    def write(self, frames: list[Frame]) -> None:
+        """Keep nothing: the frames came from a tape."""
+
+    def _step(self, frame: Frame) -> None:
+        try:
+            note = read_note(frame)
+        except msgspec.DecodeError as error:
+            structlog.get_logger().warning("a note can not be read", exchange=frame.exchange, reason=str(error))
+            return
+        if isinstance(note, Followed):
+            self._follow(note)
+        elif isinstance(note, Told):
+            partition = partition_of(Symbol.parse(note.symbol), self._partitions)
+            self._put.append((Position(TRADES_TOPIC, partition), note.payload))
+        elif (feed := self._feeds.get(frame.exchange)) is None:
+            structlog.get_logger().warning("what was followed is not on the tape", exchange=frame.exchange)
+        elif isinstance(note, Taken):
+            self._take(feed, note, perpetual=frame.perpetual)
+        else:
+            feed.tell_clock()
+
+    def _follow(self, note: Followed) -> None:
+        """Begin, or begin again after a restart: trades that came before it are still known."""
+        name, symbol = note.instrument.exchange, note.instrument.symbol
+        feed = self._feeds.get(name)
+        if feed is None:
+            feed = self._feeds[name] = self._feed(name, simulated=note.simulated)
+        before = feed.flows.get((symbol.perpetual, note.instrument.exchange_symbol))
+        if before is not None and not note.begins:
+            return
+        flow = feed.add(note.instrument)
+        if before is not None:
+            flow.ids = before.ids
+        if note.begins:
+            feed.clock = feed.told = 0
+        elif not note.held:
+            flow.held = None
+
+    def _feed(self, name: str, *, simulated: bool) -> Feed:
+        return Feed(open_exchange(name), self, self, self._partitions, lambda *_: None, simulated=simulated)
+
+    @staticmethod
+    def _take(feed: Feed, note: Taken, *, perpetual: bool) -> None:
+        flow, rows = feed.flows.get((perpetual, note.exchange_symbol)), np.frombuffer(note.rows, TRADE)
+        if flow is None:
+            reason = "trades came by REST for what is not followed"
+            structlog.get_logger().warning(reason, exchange=feed.exchange.name, symbol=note.exchange_symbol)
+        elif note.releases:
+            feed.release(flow, rows)
+        else:
+            feed.take(flow, rows)
+
+    def _receive(self, block: list[Frame]) -> None:
+        name, perpetual = block[0].exchange, block[0].perpetual
+        if name not in self._feeds:
+            reason = "the tape does not say what was followed: all is taken, history and REST are missing"
+            structlog.get_logger().warning(reason, exchange=name)
+            feed = self._feeds[name] = self._feed(name, simulated=settings().simulated)
+            feed.flows = Guessed(feed.flows, exchange=feed.exchange)
+        feed, source = self._feeds[name], Connection(block[0].connection, lambda *_: None)
+        payloads, times = [one.payload for one in block], [one.received_at for one in block]
+        feed.receive(source, payloads, times, perpetual=perpetual)
+        if isinstance(feed.flows, Guessed):
+            feed.tell_clock()
+
+
+class Guessed(dict[tuple[bool, str], Flow]):
+    """Flows of a tape without notes: whatever comes is followed."""
+
+    def __init__(self, known: dict[tuple[bool, str], Flow], *, exchange: Exchange) -> None:
+        """Begin with what is known."""
+        super().__init__(known)
+        self._exchange = exchange
+
+    def get(self, key: tuple[bool, str], default: Any = None) -> Any:
+        """Return a flow, made where there is none."""
+        if key not in self:
+            perpetual, name = key
+            try:
+                symbol = Symbol.parse(canonical(name, perpetual))
+            except InputError:
+                return default
+            instrument = Instrument(self._exchange.name, symbol, name, "0", "0", trading=True)
+            ids = DenseIds() if self._exchange.dense_trade_ids else LooseIds()
+            self[key] = Flow(instrument, ids, held=None)
+        return self[key]
 
 
 def canonical(exchange_symbol: str, perpetual: bool) -> str:
