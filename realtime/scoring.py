@@ -45,14 +45,7 @@ class Scoring:
             return []
         view = self.view(series, bars, emission.values)
         values = np.stack([rule.module.rule(view) for rule in self.rules], axis=1)
-        warm = ~np.isnan(values)
-        weight = warm @ self.weights
-        safe = np.where(weight > 0, weight, 1.0)
-        filled = np.where(warm, values, 0.0)
-        scores = np.clip(filled @ self.weights / safe, -1.0, 1.0)
-        loud = np.abs(filled) @ self.weights
-        agreement = np.abs(filled @ self.weights) / np.where(loud > 0, loud, 1.0)
-        confidence = np.sqrt(np.abs(scores) * agreement) * weight / self.weights.sum()
+        scores, confidence, weight = combined(values, self.weights)
         return [
             self._signal(emission, k, values[k], float(scores[k]), float(confidence[k]), view, number)
             for k in np.flatnonzero(weight > 0).tolist()
@@ -124,6 +117,20 @@ class Scoring:
         slot = (opened_at // MINUTE // int(LENGTHS[level])) % DEPTH
         row = candle_rows(self.board.grid.cells[series, slot : slot + 1])
         return hashed(str(self.board.names[series]), candle_json(row.tobytes()))
+
+
+def combined(values: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return score, confidence and the weight of the rules with an opinion, from opinions (n, rules)."""
+    warm = ~np.isnan(values)
+    weight = (warm * weights).sum(axis=1)
+    safe = np.where(weight > 0, weight, 1.0)
+    filled = np.where(warm, values, 0.0)
+    said = (filled * weights).sum(axis=1)
+    scores = np.clip(said / safe, -1.0, 1.0)
+    loud = (np.abs(filled) * weights).sum(axis=1)
+    agreement = np.abs(said) / np.where(loud > 0, loud, 1.0)
+    confidence = np.sqrt(np.abs(scores) * agreement) * weight / weights.sum()
+    return scores, confidence, weight
 
 
 class _At(dict[str, float]):

@@ -81,7 +81,9 @@ async def _symbol(request: Request, body: Wanted) -> str:
 
 
 def _about(user: object, meter: Row) -> dict[str, Any]:
-    return {"channel": f"signals.{user}", "usage": subscriptions.told(meter)}
+    text = f"{meter['used']} of {meter['most']} used"
+    usage = {"used": meter["used"], "limit": meter["most"], "plan": meter["plan"], "text": text}
+    return {"channel": f"signals.{user}", "usage": usage}
 
 
 ENDPOINTS = (

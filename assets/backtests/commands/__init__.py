@@ -1,0 +1,1 @@
+"""The subcommands `cap backtest`, `cap sweep` and `cap walk-forward`."""

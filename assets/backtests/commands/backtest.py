@@ -1,0 +1,103 @@
+"""`cap backtest`: one strategy over history, reported honestly."""
+
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from assets.backtests.commands import options as given
+from assets.backtests.costs import Slippage
+from assets.backtests.ledger import Count, Trial, code_version, count, data_hash
+from assets.backtests.metrics import daily_returns
+from assets.backtests.metrics.returns import sharpe
+from assets.backtests.report import report, show
+from assets.backtests.run import Result, backtest, wanted
+from infra.errors import InputError, UnavailableError
+from infra.files import write_atomically
+from infra.settings import settings
+from ingestion.market import Timeframe
+from realtime.indicators import Indicator
+from realtime.strategies import strategy as find
+
+
+def run(
+    strategy: given.Strategy,
+    symbol: given.Symbols,
+    start: given.From,
+    end: given.To,
+    candles: given.Candles,
+    timeframe: given.Frame = Timeframe.H1,
+    capital: given.Capital = 10_000.0,
+    exchange: given.Exchange = "binance",
+    slippage: given.SlippageModel = "fixed",
+    slippage_bps: given.SlippageBps = 2.0,
+    sizing: given.SizingKind = "fraction",
+    size: given.Size = None,
+    leverage: given.Leverage = 1.0,
+    param: given.Parameter = [],  # noqa: B006  # typer reads it, nobody writes it
+    uncounted: given.Uncounted = False,
+    json: given.Json = None,
+    html: given.Html = None,
+) -> None:
+    """Run a strategy over history, with costs, and say how far to believe the result.
+
+    Every run is counted in PostgreSQL as a trial; the more trials, the more a Sharpe ratio has to show.
+
+    Example: [bold]cap backtest --strategy rsi_divergence --symbol BTCUSDT --from 2023-01-01 --to 2023-12-31
+    --candles BTC-1h.parquet[/bold]
+    """
+    chosen = find(strategy, given.parameters(param))
+    for path in (json, html):
+        check_folder(path)
+    plan = given.plan(
+        candles,
+        symbol,
+        timeframe,
+        start,
+        end,
+        capital,
+        exchange,
+        Slippage(slippage, slippage_bps),
+        sizing,
+        size,
+        leverage,
+    )
+    result = backtest(plan.history, wanted(chosen, plan.history), plan.terms, plan.capital, plan.sizing)
+    made = report(chosen, plan, result, counted([trial(chosen, plan, result)], uncounted))
+    show(made, Console())
+    if json:
+        write_atomically(json, msgspec.json.format(msgspec.json.encode(made.document())) + b"\n")
+    if html:
+        from assets.backtests.tearsheet import page  # noqa: PLC0415  # plotly takes a second to load
+
+        write_atomically(html, page(made).encode())
+
+
+def check_folder(path: Path | None) -> None:
+    """Refuse a place that cannot be written before any work is done."""
+    if path and not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent}")
+
+
+def trial(chosen: Indicator, plan: given.Plan, result: Result) -> Trial:
+    """Return what the ledger keeps of a result."""
+    daily = daily_returns(result)
+    return Trial(
+        chosen.module.__name__.rpartition(".")[2],
+        ",".join(plan.history.symbols),
+        data_hash(plan.history),
+        code_version(chosen),
+        {**plan.configuration, "parameters": dict(chosen.parameters)},
+        len(daily),
+        sharpe(daily),
+    )
+
+
+def counted(trials: list[Trial], uncounted: bool) -> Count | None:
+    """Count trials. Without PostgreSQL return None if that was allowed, else UnavailableError."""
+    try:
+        return count(settings().postgres, trials)
+    except UnavailableError as error:
+        if uncounted:
+            return None
+        raise UnavailableError(f"{error}; start it with `cap up`, or go on with --uncounted") from error

@@ -1,0 +1,169 @@
+"""What happens while the price walks through a bar: orders are met in the order in which the path reaches them.
+
+A limit order fills when the price goes through it, not when it is touched; a stop order fills at its level, or at the
+open that lies beyond it. A direction `d` is 1 upwards and -1 downwards.
+"""
+
+import numpy as np
+
+from assets.backtests.engine.compiling import compiled
+from assets.backtests.engine.fill import clear, fill, record
+from assets.backtests.engine.layout import (
+    CASH,
+    ENTRY,
+    EXTREME,
+    LEVERAGE,
+    LIMIT,
+    LIQUIDATED,
+    LIQUIDATION_EXIT,
+    MAINTENANCE,
+    NEXT_STOP,
+    NEXT_TAKE,
+    NEXT_TRAIL,
+    PNL,
+    STOP,
+    STOP_EXIT,
+    TAKE,
+    TAKE_EXIT,
+    TARGET_EXIT,
+    TRAIL,
+    TRAIL_EXIT,
+    TRIGGER,
+    TURNOVER,
+    UNITS,
+    WANTED,
+)  # fmt: skip
+from realtime.kernel import Floats
+
+NOTHING, ENTER_AT_LIMIT, ENTER_AT_TRIGGER, AT_STOP, AT_TAKE, AT_TRAIL, LIQUIDATION = range(7)
+MOST_EVENTS = 12
+
+
+@compiled
+def liquidation_price(book: Floats, leverage: float, maintenance: float) -> float:
+    """Return where the isolated margin of a position falls to its maintenance; 0 where it cannot."""
+    if book[UNITS] > 0.0:
+        return float(book[ENTRY] * (1.0 - 1.0 / leverage) / (1.0 - maintenance))
+    return float(book[ENTRY] * (1.0 + 1.0 / leverage) / (1.0 + maintenance))
+
+
+@compiled
+def next_event(book: Floats, terms: Floats, price: float, end: float, d: float) -> tuple[int, float]:
+    """Return the first order that a straight move from `price` to `end` meets, and where."""
+    found, nearest = NOTHING, np.inf
+    units, wanted = book[UNITS], book[WANTED]
+    for event in range(ENTER_AT_LIMIT, LIQUIDATION + 1):
+        level, strict = np.nan, False
+        if event == ENTER_AT_LIMIT and (wanted - units) * d < 0.0:
+            level, strict = book[LIMIT], True
+        elif event == ENTER_AT_TRIGGER and (wanted - units) * d > 0.0:
+            level = book[TRIGGER]
+        elif event == AT_TAKE and units * d > 0.0:
+            level, strict = book[TAKE], True
+        elif units * d < 0.0:
+            if event == AT_STOP:
+                level = book[STOP]
+            elif event == AT_TRAIL:
+                level = book[EXTREME] + d * book[TRAIL]
+            elif event == LIQUIDATION:
+                level = liquidation_price(book, terms[LEVERAGE], terms[MAINTENANCE])
+                level = level if level > 0.0 else np.nan
+        reached = d * level < d * end if strict else d * level <= d * end
+        distance = max(0.0, d * (level - price))
+        # Of two at one place a liquidation comes first, being listed last.
+        if reached and (distance < nearest or (event == LIQUIDATION and distance <= nearest)):
+            found, nearest = event, distance
+    return found, price + d * nearest
+
+
+@compiled
+def liquidate(s: int, t: int, books: Floats, account: Floats, terms: Floats, trades: Floats) -> None:
+    """Take a position and all its margin away: it is closed where nothing of the margin is left."""
+    book = books[s]
+    side = 1.0 if book[UNITS] > 0.0 else -1.0
+    price = book[ENTRY] * (1.0 - side / terms[s, LEVERAGE])
+    account[CASH] += book[UNITS] * price
+    account[TURNOVER] += abs(book[UNITS]) * price
+    account[LIQUIDATED] += 1.0
+    book[PNL] += book[UNITS] * (price - book[ENTRY])
+    record(s, t, price, LIQUIDATION_EXIT, books, account, trades)
+    clear(book)
+    book[WANTED] = np.nan
+
+
+@compiled
+def enter(
+    s: int, t: int, price: float, maker: bool, volume: float,
+    books: Floats, account: Floats, terms: Floats, trades: Floats,
+) -> None:  # fmt: skip
+    """Fill the waiting order; its protective orders become the position's."""
+    book = books[s]
+    if fill(s, t, book[WANTED] - book[UNITS], price, maker, volume, TARGET_EXIT, books, account, terms, trades):
+        book[WANTED] = np.nan
+    else:
+        book[LIMIT] = np.nan if not maker else book[LIMIT]  # the rest of a triggered order goes on at the market
+        book[TRIGGER] = np.nan
+    if book[UNITS] != 0.0:
+        book[STOP], book[TAKE], book[TRAIL] = book[NEXT_STOP], book[NEXT_TAKE], book[NEXT_TRAIL]
+
+
+@compiled
+def leave(
+    s: int, t: int, price: float, event: int, volume: float,
+    books: Floats, account: Floats, terms: Floats, trades: Floats,
+) -> None:  # fmt: skip
+    """Close by a protective order, which cancels the waiting one; what the volume does not take goes on at the open."""
+    book = books[s]
+    reason = STOP_EXIT if event == AT_STOP else (TAKE_EXIT if event == AT_TAKE else TRAIL_EXIT)
+    book[WANTED] = np.nan
+    if not fill(s, t, -book[UNITS], price, event == AT_TAKE, volume, reason, books, account, terms, trades):
+        book[WANTED], book[LIMIT], book[TRIGGER] = 0.0, np.nan, np.nan
+        book[STOP] = book[TAKE] = book[TRAIL] = np.nan
+        book[NEXT_STOP] = book[NEXT_TAKE] = book[NEXT_TRAIL] = np.nan
+
+
+@compiled
+def move(
+    s: int, t: int, price: float, end: float, d: float, volume: float,
+    books: Floats, account: Floats, terms: Floats, trades: Floats,
+) -> None:  # fmt: skip
+    """Walk straight from one price to another and meet every order on the way."""
+    book = books[s]
+    for _ in range(MOST_EVENTS):
+        event, at = next_event(book, terms[s], price, end, d)
+        if event == NOTHING:
+            break
+        before = book[UNITS]
+        beyond = d * (at - price) <= 0.0  # already past it: a limit order takes what there is
+        if event == LIQUIDATION:
+            liquidate(s, t, books, account, terms, trades)
+        elif event in (ENTER_AT_LIMIT, ENTER_AT_TRIGGER):
+            enter(s, t, at, event == ENTER_AT_LIMIT and not beyond, volume, books, account, terms, trades)
+        else:
+            leave(s, t, at, event, volume, books, account, terms, trades)
+        price = at
+        if book[UNITS] == before:  # the bar's volume is used up
+            break
+    if book[UNITS] * d > 0.0 and d * end > d * book[EXTREME]:
+        book[EXTREME] = end
+
+
+@compiled
+def is_market(book: Floats) -> bool:
+    """Tell whether an order waits for the open."""
+    return not np.isnan(book[WANTED]) and np.isnan(book[LIMIT]) and np.isnan(book[TRIGGER])
+
+
+@compiled
+def walk(
+    s: int, t: int, first: float, bar: tuple[float, float, float, float, float],
+    books: Floats, account: Floats, terms: Floats, trades: Floats,
+) -> None:  # fmt: skip
+    """Walk one bar (open high low close volume): open, the extreme in direction `first`, the other one, close."""
+    opened, high, low, close, volume = bar
+    for d in (1.0, -1.0):  # what lies beyond the open
+        move(s, t, opened, opened, d, volume, books, account, terms, trades)
+    near, far = (high, low) if first > 0.0 else (low, high)
+    move(s, t, opened, near, first, volume, books, account, terms, trades)
+    move(s, t, near, far, -first, volume, books, account, terms, trades)
+    move(s, t, far, close, first, volume, books, account, terms, trades)

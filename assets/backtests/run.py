@@ -1,0 +1,113 @@
+"""One backtest: history and a strategy in, equity and trades out, under three readings of ambiguous bars."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from assets.backtests.costs import FUNDING_EVERY_HOURS, USUAL_FUNDING_BPS, Terms
+from assets.backtests.engine.layout import EXPECTED, FRACTION, RISK, SCENARIOS, TRADE_COLUMNS, TRADES, VOLATILITY
+from assets.backtests.engine.simulate import simulate
+from assets.backtests.history import History
+from infra.clock import DAY, HOUR
+from infra.errors import InputError
+from realtime.indicators import Indicator, arrange, batch
+from realtime.indicators import volatility_close as realised
+from realtime.kernel import Floats
+from realtime.strategies import INTENTS, intents
+
+SIZINGS = {"fraction": FRACTION, "risk": RISK, "volatility": VOLATILITY}
+YEAR = 365 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """How large a position is: `fraction` of equity, equity at `risk` at the stop, or its annual `volatility`."""
+
+    kind: str = "fraction"
+    size: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in SIZINGS:
+            raise InputError(f"there is no sizing {self.kind!r}; there are {', '.join(SIZINGS)}")
+        if not 0.0 < self.size <= 100.0:
+            raise InputError(f"a size must lie in (0, 100]: {self.size}")
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What came out under one reading of the bars whose path is not known."""
+
+    equity: Floats
+    exposure: Floats
+    account: Floats
+    trades: dict[str, Floats] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A backtest: scenarios by name; `closed_at` belongs to their equity."""
+
+    history: History
+    capital: float
+    scenarios: Mapping[str, Scenario]
+
+    @property
+    def closed_at(self) -> np.ndarray:
+        """Return the closing times of the bars of the period."""
+        closed: np.ndarray = self.history.opened_at[self.history.first :] + self.history.timeframe.microseconds
+        return closed
+
+    @property
+    def expected(self) -> Scenario:
+        """Return the scenario that the metrics are of."""
+        return self.scenarios[SCENARIOS[EXPECTED]]
+
+
+def wanted(chosen: Indicator, history: History) -> Floats:
+    """Return what a strategy wants at every bar of the grid, (symbols, INTENTS, bars)."""
+    every = range(len(history.symbols))
+    return np.stack([history.on_grid(s, intents(chosen, history.columns(s), history.timeframe)) for s in every])
+
+
+def usual_funding(history: History, perpetual: bool) -> Floats:
+    """Return the usual rate at every bar that opens on a funding time; zero for spot."""
+    rates = np.zeros(len(history.opened_at))
+    if perpetual:
+        hits = history.opened_at % (FUNDING_EVERY_HOURS * HOUR) == 0
+        rates[hits] = USUAL_FUNDING_BPS / 1e4
+        every = history.timeframe.microseconds
+        if every > FUNDING_EVERY_HOURS * HOUR:
+            rates[:] = USUAL_FUNDING_BPS / 1e4 * every / (FUNDING_EVERY_HOURS * HOUR)
+    return np.tile(rates, (len(history.symbols), 1))
+
+
+def annual_volatility(history: History) -> Floats:
+    """Return the realised volatility of closes known at every bar, a ratio a year."""
+    (one,) = arrange([realised])
+    scale = np.sqrt(YEAR / history.timeframe.microseconds)
+    every = range(len(history.symbols))
+    return np.stack([history.on_grid(s, batch(one, history.columns(s)))[0] * scale for s in every])
+
+
+def backtest(
+    history: History, orders: Floats, terms: Terms, capital: float, sizing: Sizing, funding: Floats | None = None
+) -> Result:
+    """Simulate orders (symbols, INTENTS, bars) on a history."""
+    if not 0.0 < capital < 1e15:
+        raise InputError(f"capital must be above 0: {capital}")
+    if orders.shape != (len(history.symbols), len(INTENTS), len(history.opened_at)):
+        raise InputError(f"orders of shape {orders.shape} do not fit the history")
+    rates = usual_funding(history, terms.perpetual) if funding is None else funding
+    volatility = annual_volatility(history) if sizing.kind == "volatility" else np.zeros(rates.shape)
+    rows = np.tile(terms.row(), (len(history.symbols), 1))
+    made = {}
+    for number, name in enumerate(SCENARIOS):
+        trades = np.full((history.bars.shape[2] * len(history.symbols) + 1, len(TRADE_COLUMNS)), np.nan)
+        equity, exposure, account = simulate(
+            history.bars, orders, rates, volatility, rows, history.first, capital,
+            SIZINGS[sizing.kind], sizing.size, number, trades,
+        )  # fmt: skip
+        kept = trades[: int(account[TRADES])]
+        made[name] = Scenario(equity, exposure, account, {c: kept[:, n] for n, c in enumerate(TRADE_COLUMNS)})
+    return Result(history, capital, made)

@@ -1,0 +1,111 @@
+"""`cap backtest` as a person types it, on real candles, with the ledger in a real PostgreSQL."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from infra.cli import build
+from infra.errors import InputError
+from infra.local.postgres import command
+from tests.conftest import eventually, free_port
+
+FILE = "binance_spot_1h_16_symbols_2021-04_2023-12.parquet"
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    """URL of a real PostgreSQL."""
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        server = subprocess.Popen(command(Path(folder) / "postgres", "127.0.0.1", port), stderr=subprocess.DEVNULL)
+        url = f"postgresql://cap@127.0.0.1:{port}/cap"
+        try:
+            eventually(lambda: psycopg.connect(url).close() is None, 60, psycopg.Error)
+            yield url
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def cap(*words: object, postgres: str = "postgresql://cap@127.0.0.1:1/cap") -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"CAP_POSTGRES_URL": postgres, "COLUMNS": "200"}
+    line = [sys.executable, "-m", "infra.cli", *map(str, words)]
+    return subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+
+
+def documented(shared_data: Path, *more: object) -> list[object]:
+    """The documented example."""
+    return [
+        *("backtest", "--strategy", "rsi_divergence", "--symbol", "BTCUSDT", "--from", "2023-01-01"),
+        *("--to", "2023-12-31", "--capital", 10_000, "--candles", shared_data / "candles" / FILE, *more),
+    ]  # fmt: skip
+
+
+def test_the_documented_example_is_counted_and_says_how_far_to_believe_it(
+    shared_data: Path, postgres: str, tmp_path: Path
+) -> None:
+    out, page = tmp_path / "report.json", tmp_path / "report.html"
+    done = cap(*documented(shared_data, "--json", out, "--html", page), postgres=postgres)
+    assert done.returncode == 0, done.stderr
+    first = json.loads(out.read_text())
+    assert (first["counted"], first["trials"]) == (True, 1)
+    assert first["metrics"]["trades"] > 20
+    assert first["metrics"]["fees"] > 0
+    assert [(gap["first"], gap["bars"]) for gap in first["gaps"]] == [(1_679_662_800_000_000, 1)]
+    assert "The candles end at 2023-12-30 20:00" in done.stdout, (
+        "the candles end before the period does, and it says so"
+    )
+    assert "src=" not in page.read_text().split("</script>")[-1]
+    again = cap(*documented(shared_data, "--json", out), postgres=postgres)
+    assert again.returncode == 0
+    assert json.loads(out.read_text()) == first, "the same run is the same trial and the same bytes"
+    other = cap(*documented(shared_data, "--json", out, "-p", "length=21"), postgres=postgres)
+    assert other.returncode == 0
+    assert json.loads(out.read_text())["trials"] == 2
+
+
+def test_without_a_ledger_it_refuses_unless_told_to_and_then_says_so(shared_data: Path) -> None:
+    refused = cap(*documented(shared_data))
+    assert refused.returncode == 69
+    assert "--uncounted" in refused.stderr
+    allowed = cap(*documented(shared_data, "--uncounted"))
+    assert allowed.returncode == 0
+    assert "UNCOUNTED" in allowed.stdout
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (("--strategy", "magic"), "no strategy 'magic'"),
+        (("--symbol", "NOPEUSDT"), "no candles of NOPE-USDT"),
+        (("--from", "2031-01-01", "--to", "2031-02-01"), "future"),
+        (("--from", "2023-06-01", "--to", "2023-01-01"), "end of the period"),
+        (("--from", "2015-01-01", "--to", "2015-02-01"), "no candles of BTC-USDT in this period"),
+        (("--from", "yesterday"), "not a date: 'yesterday'"),
+        (("--capital", "0"), "capital must be above 0"),
+        (("--exchange", "mtgox"), "'mtgox'"),
+        (("--slippage", "none"), "no slippage model 'none'"),
+        (("--leverage", "5"), "leverage must be 1"),
+        (("--timeframe", "1m"), "60 minutes apart"),
+        (("-p", "length=0"), "length"),
+        (("-p", "size"), "not a parameter: 'size'"),
+        (("--json", "/nowhere/report.json"), "no folder /nowhere"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_named(shared_data: Path, wrong: tuple[str, ...], said: str) -> None:
+    words = [str(word) for word in documented(shared_data, "--uncounted")]
+    for option, value in zip(wrong[::2], wrong[1::2], strict=True):
+        if option in words and option != "-p":
+            words[words.index(option) + 1] = value
+        else:
+            words += [option, value]
+    with pytest.raises(InputError, match=re.escape(said)):
+        build(words)(words, standalone_mode=False)
