@@ -11,8 +11,9 @@ from serving.accounts.tokens import TokenError, Tokens, Use
 REMEMBERED_SECONDS = 0.5
 MOST = 10_000
 FIND = """
-SELECT s.id AS session, u.id AS user, u.tenant_id AS tenant, u.role, t.plan
-FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant_id
+SELECT s.id AS session, u.id AS user, u.tenant_id AS tenant, u.role, t.plan,
+       (p.limits ->> 'connections')::integer AS connections
+FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant_id JOIN plans p ON p.name = t.plan
 WHERE s.id = ANY(%s) AND s.revoked_at IS NULL
 AND s.used_at > now() - %s * interval '1 second' AND s.created_at > now() - %s * interval '1 second'
 """
@@ -30,14 +31,15 @@ class Identities:
         """Return who this access token stands for. Raises 401."""
         try:
             claims = self._tokens.read(Use.ACCESS, token)
-            session, user = UUID(claims["sid"]), UUID(claims["sub"])
+            session, user = UUID(str(claims["sid"])), UUID(str(claims["sub"]))
         except (TokenError, KeyError, ValueError):
             raise unauthorised("the access token is wrong or has run out; log in or refresh it") from None
         row = await self._row(session)
         if row is None or row["user"] != user:
             raise unauthorised("the session is over; log in again")
         role = Role[row["role"].upper()]
-        return Identity(user, row["tenant"], role, row["plan"], session, expires_at=claims["exp"])
+        return Identity(user, row["tenant"], role, row["plan"], session, connections=row["connections"],
+                        expires_at=claims["exp"])  # fmt: skip
 
     async def _row(self, session: UUID) -> Row | None:
         seen = self._seen.get(session)

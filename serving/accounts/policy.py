@@ -39,7 +39,7 @@ class Identity:
     plan: str
     session: UUID | None
     scopes: frozenset[Scope] = frozenset(Scope)
-    issued_at: int = 0
+    connections: int = 1  # of the WebSocket, at a time, by the plan
     expires_at: float = float("inf")
 
 
@@ -76,6 +76,11 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/auth/login"): PUBLIC,
     ("POST", "/api/auth/refresh"): PUBLIC,
     ("POST", "/api/auth/logout"): OWN,
+    ("POST", "/api/auth/verify"): PUBLIC,
+    ("POST", "/api/auth/forgot"): PUBLIC,
+    ("POST", "/api/auth/reset"): PUBLIC,
+    ("GET", "/api/plans"): PUBLIC,
+    ("GET", "/api/subscriptions"): READ,
     ("POST", "/api/users"): PUBLIC,
     ("GET", "/api/users/{id}"): READ,
     ("PUT", "/api/users/{id}"): OWN,

@@ -9,6 +9,7 @@ from infra.settings import Settings
 from serving.accounts import keys, policy
 from serving.accounts.database import Database
 from serving.accounts.identities import Identities
+from serving.accounts.mail import FileSender, Sender
 from serving.accounts.passwords import Passwords
 from serving.accounts.policy import Identity, Rule
 from serving.accounts.sessions import Client, Sessions
@@ -30,21 +31,18 @@ class Accounts:
     tokens: Tokens
     sessions: Sessions
     identities: Identities
+    sender: Sender
 
 
 def build(settings: Settings, client: redis.Redis) -> Accounts:
     """Put the parts together; nothing is connected yet."""
     tokens = Tokens(keys.load(settings.data_directory / "keys"))
     database = Database(settings.postgres)
+    sessions, identities = Sessions(tokens), Identities(database, tokens)
+    sender = FileSender(settings.data_directory / "mail")
     return Accounts(
-        settings,
-        database,
-        Passwords(settings),
-        Throttle(client),
-        tokens,
-        Sessions(tokens),
-        Identities(database, tokens),
-    )
+        settings, database, Passwords(settings), Throttle(client), tokens, sessions, identities, sender
+    )  # fmt: skip
 
 
 async def admit(request: Request, wanted: Rule) -> None:

@@ -59,3 +59,24 @@ class SignalSubscriptions(BaseModel):
     channel: str
     usage: Usage
     next: None = None
+
+
+class Plan(BaseModel):
+    """One plan."""
+
+    name: str
+    limits: dict[str, int]
+
+
+class Plans(BaseModel):
+    """All plans, the smallest first."""
+
+    items: list[Plan]
+    next: None = None
+
+
+class Subscription(BaseModel):
+    """The plan of the asker's tenant, and how much of it is used."""
+
+    plan: str
+    usage: dict[str, Usage]

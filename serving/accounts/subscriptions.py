@@ -55,6 +55,12 @@ async def used(transaction: Transaction, who: Identity) -> Row:
     return found
 
 
+def told(meter: Row) -> dict[str, object]:
+    """Say it for people, too: "37 of 50 used"."""
+    text = f"{meter['used']} of {meter['most']} used"
+    return {"used": meter["used"], "limit": meter["most"], "plan": meter["plan"], "text": text}
+
+
 async def all_of(transaction: Transaction, user: UUID) -> list[Row]:
     """Return a user's subscriptions, oldest first."""
     query = f"SELECT {COLUMNS} FROM signal_subscriptions WHERE user_id = %s ORDER BY created_at, id"  # noqa: S608 - constant

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 from starlette.exceptions import HTTPException
 
-from serving.accounts import audit, password_rules, sessions
+from serving.accounts import audit, letters, password_rules, sessions
 from serving.accounts.database import Row, Transaction, change, one
 from serving.accounts.policy import Identity, Role
 from serving.accounts.service import Accounts
@@ -65,6 +65,7 @@ async def register(accounts: Accounts, email: str, name: str, password: str, cli
         else:
             await change(transaction, "DELETE FROM tenants WHERE id = %s", tenant)
             await audit.note(transaction, "registered_again", None, None, address=client.address)
+    letters.ask_to_verify(accounts, email, user if made else None)
     return {"id": str(user), "email": email, "name": name, "role": "admin", "verified": False}
 
 

@@ -81,9 +81,7 @@ async def _symbol(request: Request, body: Wanted) -> str:
 
 
 def _about(user: object, meter: Row) -> dict[str, Any]:
-    text = f"{meter['used']} of {meter['most']} used"
-    usage = {"used": meter["used"], "limit": meter["most"], "plan": meter["plan"], "text": text}
-    return {"channel": f"signals.{user}", "usage": usage}
+    return {"channel": f"signals.{user}", "usage": subscriptions.told(meter)}
 
 
 ENDPOINTS = (

@@ -62,6 +62,10 @@ class Badges:
         before = bearer.identity
         if before is not None and before.user != who.user:
             bearer.revoke("somebody else logged in")
+        used = sum(one.identity is not None and one.identity.user == who.user for one in self._bearers - {bearer})
+        if used >= who.connections:
+            why = f"{used} of {who.connections} connections used; the plan {who.plan!r} allows no more"
+            raise rpc.RpcError(rpc.TOO_MANY_CONNECTIONS, why)
         bearer.identity = who
         self._bearers.add(bearer)
         return who

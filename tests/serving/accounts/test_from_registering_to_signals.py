@@ -145,6 +145,35 @@ def test_nobody_reads_the_signals_of_another(server: Server, register: Register)
     asyncio.run(listen())
 
 
+def test_the_plan_limits_connections_and_gives_them_back(server: Server, register: Register) -> None:
+    person = register()
+
+    async def crowd() -> None:
+        opened = [await websockets.connect(server.websocket) for _ in range(4)]
+        told = [await say(socket, "authenticate", {"token": person.access}) for socket in opened]
+        assert ["result" in one for one in told] == [True, True, True, False]
+        assert told[-1]["error"]["code"] == -32007
+        assert told[-1]["error"]["message"].startswith("3 of 3 connections used")
+        await opened[0].close()
+        async with asyncio.timeout(5):
+            while "result" not in await say(opened[-1], "authenticate", {"token": person.access}):  # noqa: ASYNC110 - asks a server
+                await asyncio.sleep(0.1)  # at most 20 messages a second
+        for socket in opened[1:]:
+            await socket.close()
+
+    asyncio.run(crowd())
+
+
+def test_plans_and_usage_are_shown(register: Register) -> None:
+    person = register()
+    plans = person.ask("GET", "/api/plans").json()["items"]
+    assert [plan["name"] for plan in plans] == ["free", "pro", "team"]
+    assert plans[0]["limits"] == {"subscriptions": 10, "connections": 3}
+    person.ask("POST", "/api/signals", json={"symbol": "BTCUSDT"})
+    told = person.ask("GET", "/api/subscriptions").json()
+    assert (told["plan"], told["usage"]["subscriptions"]["text"]) == ("free", "1 of 10 used")
+
+
 def test_a_token_in_the_address_is_refused(server: Server, register: Register) -> None:
     async def knock() -> None:
         with pytest.raises(websockets.InvalidStatus) as refusal:
