@@ -75,7 +75,8 @@ async def log_in(accounts: Accounts, email: str, password: str, client: Client) 
     async with accounts.database.platform() as transaction:
         user = await one(transaction, "SELECT * FROM users WHERE email = %s", email)
     known = user["password_hash"] if user else None
-    right = await accounts.passwords.verify(known, password_rules.normalised(password))
+    password = password_rules.normalised(password)
+    right = await accounts.passwords.verify(known, password)
     if user is None or not right or (accounts.settings.verify_email and user["verified_at"] is None):
         await _refused(accounts, user, client)
         raise HTTPException(HTTPStatus.UNAUTHORIZED, WRONG, {"WWW-Authenticate": 'Bearer realm="cap"'})
