@@ -1,1 +1,1 @@
-"""The subcommands `cap backtest`, `cap sweep` and `cap walk-forward`."""
+"""The subcommands of backtests and what they are asked with."""
