@@ -11,6 +11,8 @@ import polars as pl
 
 from infra.clock import MINUTE, now
 from infra.errors import InputError
+from ingestion.lake import bars
+from ingestion.lake.store import Store
 from ingestion.market import Symbol, Timeframe
 from realtime.candle_file import EPOCH, FAULT, LINE, NUMBERS, read_candles
 from realtime.kernel import Floats
@@ -81,10 +83,7 @@ def from_file(
     path: Path, symbols: Sequence[str], timeframe: Timeframe, start: int, end: int, warmup: int = 500
 ) -> History:
     """Read candles for [start, end) and up to `warmup` bars before. Raises InputError naming what is wrong."""
-    if end <= start:
-        raise InputError("the end of the period must lie after its start")
-    if start >= now():
-        raise InputError("the period begins in the future")
+    _check_period(start, end)
     table = read_candles(path)
     wanted = [Symbol.parse(name) for name in symbols]
     table = table.with_columns(pl.col("symbol").map_elements(_canonical, return_dtype=pl.String))
@@ -93,6 +92,36 @@ def from_file(
     early = start - warmup * timeframe.microseconds
     parts = [_series(table, path, symbol, timeframe, early, end) for symbol in wanted]
     return on_one_grid([str(symbol) for symbol in wanted], parts, timeframe, start, end, path.name)
+
+
+def from_lake(
+    symbols: Sequence[str], timeframe: Timeframe, exchange: str, start: int, end: int, warmup: int = 500,
+    store: Store | None = None,
+) -> History:  # fmt: skip
+    """Read candles of the lake, as `from_file` does; those whose trades are known in part count as missing."""
+    _check_period(start, end)
+    wanted = [Symbol.parse(name) for name in symbols]
+    names = {str(Symbol(one.base, one.quote, perpetual)) for one in wanted for perpetual in (False, True)}
+    early = start - warmup * timeframe.microseconds
+    found = bars(timeframe=str(timeframe), symbols=sorted(names), exchange=exchange, start=early, end=end, store=store)
+    found = found.filter(pl.col("quality") != "gap")
+    parts = []
+    for symbol in wanted:
+        spot = str(Symbol(symbol.base, symbol.quote))
+        own = [part for name in (str(symbol), spot) if len(part := found.filter(pl.col("symbol") == name))]
+        if not own:
+            remedy = "bring them in with `cap import` or `cap backfill`"
+            raise InputError(f"the lake has no {timeframe} candles of {exchange}:{symbol} in this period; {remedy}")
+        parts.append(own[0])
+    source = f"the lake, {exchange}" + (", simulated" if any(part["simulated"].any() for part in parts) else "")
+    return on_one_grid([str(symbol) for symbol in wanted], parts, timeframe, start, end, source)
+
+
+def _check_period(start: int, end: int) -> None:
+    if end <= start:
+        raise InputError("the end of the period must lie after its start")
+    if start >= now():
+        raise InputError("the period begins in the future")
 
 
 def _canonical(text: str) -> str:

@@ -25,7 +25,7 @@ def run(
     symbol: given.Symbols,
     start: given.From,
     end: given.To,
-    candles: given.Candles,
+    candles: given.Candles = None,
     timeframe: given.Frame = Timeframe.H1,
     capital: given.Capital = 10_000.0,
     exchange: given.Exchange = "binance",
@@ -43,8 +43,7 @@ def run(
 
     Every run is counted in PostgreSQL as a trial; the more trials, the more a Sharpe ratio has to show.
 
-    Example: [bold]cap backtest --strategy rsi_divergence --symbol BTCUSDT --from 2023-01-01 --to 2023-12-31
-    --candles BTC-1h.parquet[/bold]
+    Example: [bold]cap backtest --strategy rsi_divergence --symbol BTCUSDT --from 2023-01-01 --to 2023-12-31[/bold]
     """
     chosen = find(strategy, given.parameters(param))
     for path in (json, html):

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from assets.backtests.costs import MODELS, Slippage, Terms, terms_of
-from assets.backtests.history import History, day, from_file
+from assets.backtests.history import History, day, from_file, from_lake
 from assets.backtests.run import SIZINGS, Sizing
 from infra.clock import DAY
 from infra.errors import InputError
@@ -20,11 +20,12 @@ Symbols = Annotated[list[str], typer.Option("--symbol", help="BTCUSDT; BTCUSDT-P
 From = Annotated[str, typer.Option("--from", help="First day, UTC.")]
 To = Annotated[str, typer.Option("--to", help="Last day, UTC.")]
 Candles = Annotated[
-    Path, typer.Option("--candles", help="Candles, [bold].csv[/bold] or [bold].parquet[/bold].", show_default=False)
+    Path | None,
+    typer.Option("--candles", help="Candles of a [bold].csv[/bold] or [bold].parquet[/bold]; else the lake's."),
 ]
-Frame = Annotated[Timeframe, typer.Option("--timeframe", "-t", help="Length of the file's candles.")]
+Frame = Annotated[Timeframe, typer.Option("--timeframe", "-t", help="Length of the candles.")]
 Capital = Annotated[float, typer.Option(help="Initial capital, in the quote currency.")]
-Exchange = Annotated[str, typer.Option(help="Whose fees are paid.")]
+Exchange = Annotated[str, typer.Option(help="Whose fees are paid, and whose candles the lake is asked for.")]
 SlippageModel = Annotated[str, typer.Option("--slippage", help=f"Model: {', '.join(MODELS)}.")]
 SlippageBps = Annotated[float, typer.Option(help="Basis points of that model.")]
 SizingKind = Annotated[str, typer.Option("--sizing", help=f"Position size: {', '.join(SIZINGS)}.")]
@@ -67,7 +68,7 @@ class Plan:
 
 
 def plan(
-    candles: Path, symbols: Sequence[str], timeframe: Timeframe, start: str, end: str, capital: float,
+    candles: Path | None, symbols: Sequence[str], timeframe: Timeframe, start: str, end: str, capital: float,
     exchange: str, slippage: Slippage, sizing: str, size: float | None, leverage: float,
 ) -> Plan:  # fmt: skip
     """Read what was asked for. Raises InputError naming what is wrong."""
@@ -79,7 +80,11 @@ def plan(
     terms = terms_of(exchange, wanted[0].perpetual, slippage, leverage)
     usual = {"fraction": 1.0 / len(wanted), "risk": 0.01, "volatility": 0.2}
     chosen = Sizing(sizing, usual.get(sizing, 1.0) if size is None else size)
-    history = from_file(candles, symbols, timeframe, day(start), day(end) + DAY)
+    since, until = day(start), day(end) + DAY
+    if candles is None:
+        history = from_lake(symbols, timeframe, exchange, since, until)
+    else:
+        history = from_file(candles, symbols, timeframe, since, until)
     return Plan(history, terms, chosen, capital, exchange)
 
 

@@ -109,3 +109,22 @@ def test_bad_input_is_named(shared_data: Path, wrong: tuple[str, ...], said: str
             words += [option, value]
     with pytest.raises(InputError, match=re.escape(said)):
         build(words)(words, standalone_mode=False)
+
+
+def test_the_lake_gives_the_same_report_as_the_file_that_was_imported(
+    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAP_DATA_DIRECTORY", str(tmp_path / "data"))
+    file = shared_data / "candles" / FILE
+    assert cap("import", file, "--exchange", "binance").returncode == 0
+    found = []
+    for words in (documented(shared_data), documented(shared_data)[:-2]):
+        out = tmp_path / f"{len(found)}.json"
+        done = cap(*words, "--uncounted", "--json", out)
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads(out.read_text()))
+    assert found[0]["metrics"] == found[1]["metrics"]
+    assert found[0]["source"] != found[1]["source"]
+    missing = cap("backtest", "--strategy", "sma_cross", "--symbol", "PEPEUSDT", "--from", "2023-01-01",
+                  "--to", "2023-02-01", "--uncounted")  # fmt: skip
+    assert (missing.returncode, "cap backfill" in missing.stderr) == (65, True)
