@@ -37,7 +37,11 @@ def dagster() -> None:
     home = (given.data_directory / "dagster").absolute()
     home.mkdir(parents=True, exist_ok=True)
     write_atomically(home / "dagster.yaml", INSTANCE)
-    os.environ |= {"DAGSTER_HOME": str(home), "DAGSTER_POSTGRES_URL": database(given.postgres)}
+    os.environ |= {
+        "DAGSTER_HOME": str(home),
+        "DAGSTER_POSTGRES_URL": database(given.postgres),
+        "PYTHONWARNINGS": "ignore",
+    }
     command = ["-m", "dagster", "dev", "-w", str(WORKSPACE), "-h", given.host, "-p", str(given.dagster_port)]
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606 - ourselves, so that signals reach Dagster
 

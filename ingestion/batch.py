@@ -25,7 +25,7 @@ SHORTEST = 40
 Read = Callable[[int, bytes, int, Decoded, TradeRows], None]
 Convert = Callable[[list[str], Rows], bool]
 
-FLOOD = 64
+FLOOD = 512
 """So many frames at once are worth loading the scanner for."""
 
 _loaded: list[Any] = []
