@@ -1,7 +1,6 @@
 """A real `cap serve`, and an engine's hand that writes into its Redis with the real encoders: for tests, benchmarks."""
 
 import contextlib
-import itertools
 import os
 import signal
 import socket
@@ -25,7 +24,6 @@ from realtime.outputs import Head, Kind
 
 START = 1_700_000_000_000_000 - 1_700_000_000_000_000 % (24 * 60 * MINUTE)
 COLUMNS, CONVERGED = ["rsi_14", "sma_50"], [266, 49]
-_PORTS = itertools.count(25_000 + os.getpid() % 900)
 
 
 def series(symbol: str = "BTCUSDT", timeframe: str = "1m", exchange: str = "composite") -> Series:
@@ -181,7 +179,7 @@ class Server:
 @contextlib.contextmanager
 def serving(url: str, directory: Path, **settings: str) -> Iterator[Server]:
     """Run `cap serve` on this Redis for the length of a block."""
-    port = next(_PORTS)
+    port = free_port()
     environment = {"CAP_VALKEY_URL": url, "CAP_PORT": str(port), "CAP_REQUESTS_PER_MINUTE": "1000000",
                    "CAP_CONNECTIONS_PER_ADDRESS": "100000", "CAP_DATA_DIRECTORY": str(directory / "cap"),
                    "CAP_POSTGRES_PORT": "1", "CAP_PASSWORD_MEMORY_KIB": "64", "CAP_PASSWORD_PASSES": "1"}  # fmt: skip

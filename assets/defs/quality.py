@@ -61,7 +61,9 @@ def parity_ledger(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  #
     return dg.MaterializeResult(metadata={**counts, "differences": told}, check_results=[check])
 
 
-checks = dg.define_asset_job("check_the_lake", selection=dg.AssetSelection.all_asset_checks())
+checks = dg.define_asset_job(
+    "check_the_lake", selection=dg.AssetSelection.checks(candles_keep_the_rules, trades_keep_the_rules)
+)
 hourly = dg.ScheduleDefinition(job=checks, cron_schedule="7 * * * *", default_status=dg.DefaultScheduleStatus.RUNNING)
 nightly = dg.ScheduleDefinition(
     name="replay_the_day",

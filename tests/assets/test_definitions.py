@@ -38,6 +38,10 @@ def test_the_asset_graph_is_the_one_that_was_agreed_on() -> None:
     assert graph() == json.loads(GRAPH.read_text())
 
 
+def test_everything_can_be_loaded_and_every_job_and_schedule_resolves() -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
 def test_every_asset_says_what_it_is_and_whose() -> None:
     for spec in defs.resolve_all_asset_specs():
         assert spec.description, spec.key

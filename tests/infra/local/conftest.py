@@ -3,7 +3,6 @@
 import os
 import pwd
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,17 +14,9 @@ import psutil
 import pytest
 
 from infra.local.linux import become_user
+from tests.conftest import free_port
 
-PORTS = iter(range(21500 + os.getpid() % 40 * 10, 21999))
 IS_ROOT = os.geteuid() == 0
-
-
-def free_port() -> int:
-    for port in PORTS:
-        with socket.socket() as trial, suppress(OSError):
-            trial.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no free port left")
 
 
 def wait_until(condition, what: str, seconds: float = 30.0):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from infra.clock import SECOND
+from infra.clock import MINUTE, SECOND
 from infra.eventlog import Position
 from infra.eventlog.valkey import ValkeyLog
 from infra.settings import settings
@@ -33,6 +33,10 @@ def logged(url):
     return found
 
 
+def newest(run):
+    return max(at for at, *_ in run.logged().values.values())
+
+
 def folded(payloads, engine):
     return b"".join(
         lines(one, engine)
@@ -55,8 +59,8 @@ def test_a_replay_publishes_and_folds_what_the_live_run_did(valkey, tmp_path, mo
         assert run.stop() == 0
         before = run.messages()
         run.start()
-        restarted = max(at for at, *_ in run.logged().values.values())
-        harness.wait(lambda: max(at for at, *_ in run.logged().values.values()) > restarted + 3 * SECOND)
+        closed = (newest(run) // MINUTE + 1) * MINUTE + 5 * SECOND
+        harness.wait(lambda: newest(run) > closed, 120)
         assert run.stop() == 0
     live = logged(valkey)
     assert len(live) > before

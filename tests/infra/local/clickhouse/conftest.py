@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,16 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-PORTS = iter(range(21000 + os.getpid() % 40 * 10, 21499))
+from tests.conftest import free_port
+
 PASSWORD = "correct horse"
-
-
-def free_port() -> int:
-    for port in PORTS:
-        with socket.socket() as trial, suppress(OSError):
-            trial.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no free port left")
 
 
 @dataclass
