@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -56,6 +57,5 @@ def database(url: str) -> str:
                 connection.execute("create database dagster")
     except psycopg.Error as error:
         raise UnavailableError(f"Dagster needs PostgreSQL at {place.get('host')}: {error}") from error
-    head, _, tail = url.partition("://")
-    server, _, _ = tail.partition("/")
-    return f"{head}://{server}/{DATABASE}"
+    # Dagster speaks psycopg 2 only; without a name SQLAlchemy would take 3.
+    return urlsplit(url)._replace(scheme="postgresql+psycopg2", path=f"/{DATABASE}").geturl()

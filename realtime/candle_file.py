@@ -5,17 +5,16 @@ series. `opened_at` is a time, ISO 8601 text (UTC where it names no zone) or an 
 """
 
 import os
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
 from infra.errors import InputError
 from infra.files import sync_directory
+from ingestion.history.times import from_iso
 
 PRICES = ("open", "high", "low", "close")
 NUMBERS = (*PRICES, "volume")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LINE = "line"
 """Added column: the row's line in a CSV file (the heading is line 1), the row's number from 1 in a Parquet file."""
 FAULT = "fault"
@@ -66,16 +65,6 @@ def microseconds(path: Path, column: pl.Series) -> pl.Series:
             )
         return check_unit(path, whole)
     return check_unit(path, column.cast(pl.Int64, strict=False))
-
-
-def from_iso(text: str) -> int | None:
-    """Return ISO 8601 text as microseconds; None if it is not."""
-    try:
-        time = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    aware = time if time.tzinfo else time.replace(tzinfo=UTC)
-    return (aware - EPOCH) // timedelta(microseconds=1)
 
 
 def check_unit(path: Path, times: pl.Series) -> pl.Series:

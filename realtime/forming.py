@@ -46,6 +46,7 @@ def form_line(grid: Grid, line: int, spare: Cells, formed: Cells, series_of: Int
             write_bar(grid, series, bar, grid.cells[series, slot])
             bar += 1
         formed[n], series_of[n], pending[n] = spare[0], series, bar - grid.closed[series]
+        formed[n].known_at = max(spare[0].opened_at, spare[0].last_at)  # what it shows was known with its last trade
         n += 1
     return n
 

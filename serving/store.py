@@ -112,7 +112,7 @@ class Store:
             if not last or len(values) != 8 * len(engine.columns):
                 return None
             bars = _indicators.decode(last[0]).bars + 1
-            stored = outputs.StoredIndicators(0, opened_at, opened_at, 0, bars, values)
+            stored = outputs.StoredIndicators(0, opened_at, int(row["known_at"]), 0, bars, values)
             document = _document(stored, engine, forming=True)
         return Row(0, opened_at, revision, msgspec.json.encode(document))
 

@@ -11,10 +11,11 @@ import polars as pl
 
 from infra.clock import MINUTE, now
 from infra.errors import InputError
+from ingestion.history.times import EPOCH
 from ingestion.lake import bars
 from ingestion.lake.store import Store
 from ingestion.market import Symbol, Timeframe
-from realtime.candle_file import EPOCH, FAULT, LINE, NUMBERS, read_candles
+from realtime.candle_file import FAULT, LINE, NUMBERS, read_candles
 from realtime.kernel import Floats
 
 COLUMNS = ("open", "high", "low", "close", "volume")

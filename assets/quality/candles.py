@@ -6,6 +6,7 @@ import polars as pl
 
 from assets.quality.defects import Defect, Rule, defects
 from infra.clock import SECOND
+from ingestion.exchanges import exchanges
 from ingestion.lake.datasets import CANDLES
 from ingestion.market import QUALITIES, TIMEFRAMES
 
@@ -14,6 +15,8 @@ LEAP = 4.0
 FLOOD = 1_000.0
 """So many times the median volume of its series is no volume."""
 AHEAD = 5 * SECOND
+COUNTED = [name for name, exchange in exchanges().items() if exchange.dense_trade_ids]
+"""Exchanges whose trade ids count up; elsewhere their order says nothing."""
 MORE = 1 + 1e-9
 """What a quotient of floats may be off."""
 
@@ -55,7 +58,7 @@ RULES = (
     Rule("vwap", (pl.col("volume") > 0) & ((_vwap > pl.col("high") * MORE) | (_vwap < pl.col("low") / MORE)),
          "the mean price lies between low and high"),
     Rule("ids", (pl.col("first_id_high") == pl.col("last_id_high")) & (pl.col("first_id_high") == 0)
-         & (pl.col("first_id_low") > pl.col("last_id_low")) & (pl.col("exchange") != "composite"),
+         & (pl.col("first_id_low") > pl.col("last_id_low")) & pl.col("exchange").is_in(COUNTED),
          "the first trade's id is not above the last one's"),
     Rule("known", _known < _at + _length, "a candle is not known before it has ended"),
     Rule("order", (_known < _known.shift(1).over([*_SERIES, "opened_at"])), "a revision is known later"),

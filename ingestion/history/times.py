@@ -25,7 +25,7 @@ def microseconds(column: pl.Series, origin: str) -> pl.Series:
     if kind == pl.String and not (whole := column.str.strip_chars().cast(pl.Int64, strict=False)).is_null().all():
         return _scaled(whole, origin)
     if kind == pl.String:
-        return column.map_elements(_from_iso, return_dtype=pl.Int64)
+        return column.map_elements(from_iso, return_dtype=pl.Int64)
     return _scaled(column.cast(pl.Int64, strict=False), origin)
 
 
@@ -38,7 +38,8 @@ def _scaled(numbers: pl.Series, origin: str) -> pl.Series:
     raise InputError(f"{origin}: times from {smallest!r} to {largest!r} are not of one unit between 1998 and 2128")
 
 
-def _from_iso(text: str) -> int | None:
+def from_iso(text: str) -> int | None:
+    """Return ISO 8601 text as microseconds; None if it is not."""
     try:
         time = datetime.fromisoformat(text.strip())
     except ValueError:

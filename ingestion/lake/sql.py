@@ -10,7 +10,7 @@ import duckdb
 
 from infra.errors import InputError
 from ingestion.lake import manifest as manifests
-from ingestion.lake.datasets import CANDLES, TRADES
+from ingestion.lake.datasets import CANDLES, DATASETS, TRADES
 from ingestion.lake.manifest import Manifest
 from ingestion.lake.reader import frame, open_manifest
 from ingestion.lake.store import Local, Store
@@ -47,9 +47,13 @@ def query(store: Store, text: str) -> Any:
     connection.execute(_AMOUNT)
     connection.execute(_ID)
     words = {word.lower() for word in re.findall(r"\w+", text)}
+    made = set()
     for name in store.folders():
         if {name, f"{name}_revisions"} & words and manifests.load(store, name) is not None:
             _views(connection, store, open_manifest(store, name))
+            made.add(name)
+    for name in sorted(DATASETS.keys() & words - made):  # known, and nothing of it was ever written
+        connection.register(name, DATASETS[name].schema.empty_table())
     try:
         return connection.sql(text)
     except duckdb.Error as error:

@@ -53,6 +53,15 @@ def test_looking_at_forming_candles_leaves_no_trace(tools, stream, undisturbed):
     assert payloads(folded) == undisturbed
 
 
+def test_a_forming_candle_was_known_with_its_newest_trade(tools):
+    engine = tools.engine()
+    rows = tools.rows(tools.BEGIN + np.array([0, 20, 70, 95]) * SECOND, [100, 101, 102, 103], [1] * 4)
+    engine.fold(0, Trades("okx", tools.BEGIN + 96 * SECOND, SYMBOLS, rows.tobytes()))
+    series, candles, _, _ = Forming(engine.board, engine.calculation).compute(np.arange(len(engine.board.lines)))
+    known = {str(engine.board.names[s]): int(row["known_at"]) for s, row in zip(series, candles, strict=True)}
+    assert known["okx:BTC-USDT.1m"] == known["composite:BTC-USDT.5m"] == tools.BEGIN + 95 * SECOND
+
+
 @pytest.mark.parametrize("share", [0.2, 0.55, 0.9])
 def test_a_state_taken_anywhere_goes_on_to_the_same_bytes(tools, stream, undisturbed, share):
     cut = int(len(stream) * share)

@@ -158,6 +158,11 @@ def test_good_data_raises_no_alarm() -> None:
     assert trade_defects(good_trades(), now=NOW) == []
 
 
+def test_ids_of_an_exchange_that_does_not_count_have_no_order() -> None:
+    rows = at_traded(last_id_low=1)(good_candles()).with_columns(exchange=pl.lit("bybit"))
+    assert candle_defects(rows, now=NOW) == []
+
+
 def test_there_are_forty_defects() -> None:
     assert len(IN_CANDLES) >= 40
 

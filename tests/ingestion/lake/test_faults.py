@@ -108,20 +108,21 @@ def test_a_real_disk_that_is_full_leaves_the_version_before(tmp_path: Path) -> N
         subprocess.run(["umount", str(disk)], check=True)
 
 
-@pytest.mark.parametrize("states", [2, pytest.param(12, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("states", [4, pytest.param(12, marks=pytest.mark.slow)])
 def test_after_a_power_loss_at_any_instant_an_acknowledged_version_is_there_whole(tmp_path: Path, states: int) -> None:
     choose, number, acknowledged = random.Random(7), count(), [0]
     root = tmp_path / "lake"
 
     def lose_power(disk) -> None:
         for _ in range(states):
-            target = tmp_path / f"after{next(number)}"
+            state = next(number)
+            target = tmp_path / f"after{state}"
             disk.after_power_loss(target / "lake", choose)
             survived = load(Local(target / "lake"), "trades")
             upto = survived.offsets[PLACE] if survived else 0
             assert upto >= acknowledged[0]
             assert not upto or ids(target / "lake") == list(range(upto))
-            if next(number) % 60 == 0:  # and the writer goes on from there
+            if state % 30 == 0:  # and the writer goes on from there
                 lake = Lake(Local(target / "lake"))
                 clean(lake, TRADES)
                 add(lake, upto)
@@ -133,7 +134,7 @@ def test_after_a_power_loss_at_any_instant_an_acknowledged_version_is_there_whol
         add(lake, n * 12)
         acknowledged[0] = (n + 1) * 12
     compact(lake, TRADES, "9999")
-    assert next(number) > 500
+    assert next(number) >= 500  # states
 
 
 @pytest.mark.parametrize("damages", [100, pytest.param(1_000, marks=pytest.mark.slow)])

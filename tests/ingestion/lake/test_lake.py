@@ -13,6 +13,7 @@ from infra.errors import FencedError, InputError
 from ingestion.lake import bars, frame
 from ingestion.lake.datasets import CANDLES, TRADES
 from ingestion.lake.rows import candle_frame, candle_rows, trade_frame, trade_rows
+from ingestion.lake.sql import query
 from ingestion.lake.store import Local, Remote, Store
 from ingestion.lake.writer import FAN, Lake, append, clean, compact, forget, latest
 from ingestion.market import CANDLE, TRADE
@@ -175,6 +176,12 @@ def test_a_dataset_that_is_not_there_is_named_with_those_that_are(lake: Lake) ->
         frame("candles", columns=["price"], store=lake.store)
     with pytest.raises(InputError, match="not a time"):
         frame("candles", start="yesterday", store=lake.store)
+
+
+def test_sql_finds_a_dataset_empty_of_which_nothing_was_ever_written(lake: Lake) -> None:
+    add(lake, candles(3), 1)
+    assert query(lake.store, "select count(*) from candles").fetchall() == [(3,)]
+    assert query(lake.store, "select * from gaps where status = 'open'").fetchall() == []
 
 
 def test_rows_without_a_key_are_refused(lake: Lake) -> None:
