@@ -51,15 +51,8 @@ def ages(running: Platform, seen: list[Seen]) -> list[float]:
         for symbol in SYMBOLS:
             tape = httpx.get(f"{running.simulator}/admin/tape/{exchange}/{symbol}", timeout=60).json()
             sent.update({(exchange, symbol, trade["id"]): trade["at"] for trade in tape})
-    behind = max(lag(running) for _ in range(50))  # its clock began when it had drawn its past
-    return [arrived - behind - sent[exchange, symbol, number] for exchange, symbol, number, arrived in seen
+    return [arrived - sent[exchange, symbol, number] for exchange, symbol, number, arrived in seen
             if (exchange, symbol, number) in sent]  # fmt: skip
-
-
-def lag(running: Platform) -> float:
-    """Return how far the simulator's clock is behind ours, ms, at least: ours is read first."""
-    ours = time.time() * 1e3
-    return ours - float(httpx.get(f"{running.simulator}/admin/state").json()["clock"])
 
 
 def measure(rate: int = TRADES_A_SECOND, seconds: float = SECONDS) -> list[float]:

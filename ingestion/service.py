@@ -15,9 +15,8 @@ from infra.eventlog import EventLog, Position, open_log
 from infra.metrics import serve_metrics
 from infra.settings import Settings, settings
 from ingestion.batch import flooded, load_scanner
-from ingestion.exchanges import exchanges, open_exchange
-from ingestion.exchanges.ccxt_bridge import CcxtBridge
-from ingestion.exchanges.exchange import Exchange, symbol_wanted
+from ingestion.exchanges import open_exchange
+from ingestion.exchanges.exchange import Exchange, Watched, symbol_wanted
 from ingestion.market import Instrument, Symbol
 from ingestion.memory import Memory
 from ingestion.messages import DEAD_LETTER_TOPIC, TRADES_TOPIC, History, encode, partition_of
@@ -128,8 +127,8 @@ class Ingestion:
         feed.recall(self._tail)
         self._members[name] = [(feed, healer, rest, flow) for flow in flows]
         self._feeds.append(feed)
-        if exchange.name not in exchanges():
-            self._watch(feed, healer, flows, tasks)
+        if isinstance(exchange, Watched):
+            self._watch(exchange, feed, healer, flows, tasks)
             return name
         limits = exchange.limits
         connects = Bucket(limits.connections_per_window / limits.window_seconds, limits.connections_per_window - 1)
@@ -144,15 +143,15 @@ class Ingestion:
         self.connecting.discard(name)
         structlog.get_logger().info("following", exchange=name, symbols=symbols)
 
-    def _watch(self, feed: Feed, healer: Healer, flows: list[Flow], tasks: asyncio.TaskGroup) -> None:
+    def _watch(
+        self, exchange: Watched, feed: Feed, healer: Healer, flows: list[Flow], tasks: asyncio.TaskGroup
+    ) -> None:
         """Follow an exchange through ccxt, one watcher a symbol."""
-        if not isinstance(feed.exchange, CcxtBridge):
-            raise TypeError(type(feed.exchange))
         for number, flow in enumerate(flows, 1_000_000):
-            watcher = Watcher(feed, healer, flow, feed.exchange, number)
+            watcher = Watcher(feed, healer, flow, exchange, number)
             self.keepers.append(watcher)
             tasks.create_task(watcher.run())
-        self._opened(feed.exchange.name, len(flows))
+        self._opened(exchange.name, len(flows))
 
     async def _instruments(self, exchange: Exchange, rest: RestClient) -> list[Instrument]:
         """Ask until the exchange answers; symbols it does not list are named and left out."""

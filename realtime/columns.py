@@ -35,14 +35,14 @@ def end_of(traded_at: Ints, begin: int, before: int) -> Any:
 def fold_run(cell: Cells, price: Ints, quantity: Ints, buys: Ints, begin: int, end: int) -> bool:
     """Fold rows begin to end into an empty cell; False if the sum of the quantities exceeds 63 bits."""
     prices, quantities = price[begin:end], quantity[begin:end]  # a slice has no negative index to think of
-    high, low, volume, largest, bought = price[begin], price[begin], 0, 0, 0
-    for one in prices:
-        high = max(high, one)
-        low = min(low, one)
-    for one in quantities:
-        volume += one
-        largest = max(largest, one)
-    if largest > LARGEST // (end - begin):
+    high, low, volume, bits, quote, bought = price[begin], price[begin], 0, 0, 0, 0
+    for i in range(end - begin):  # sums may wrap here: `bits`, no less than the largest quantity, tells
+        high = max(high, prices[i])
+        low = min(low, prices[i])
+        volume += quantities[i]
+        bits |= quantities[i]
+        quote += prices[i] * quantities[i]
+    if bits > LARGEST // (end - begin):
         volume = 0
         for one in quantities:
             if one > LARGEST - volume:
@@ -51,13 +51,9 @@ def fold_run(cell: Cells, price: Ints, quantity: Ints, buys: Ints, begin: int, e
     for one, buy in zip(quantities, buys[begin:end]):  # noqa: B905 - numba has no strict, and buys may be empty
         bought += one * buy
     quote_high: Any = np.int64(0)
-    quote_low: Any = np.uint64(0)
-    if high <= LARGEST // volume:
-        quote = 0
-        for i in range(end - begin):
-            quote += prices[i] * quantities[i]
-        quote_low = np.uint64(quote)
-    else:
+    quote_low: Any = np.uint64(quote)
+    if high > LARGEST // volume:
+        quote_low = np.uint64(0)
         for i in range(begin, end):
             more_high, more_low = product(price[i], quantity[i])
             quote_high, quote_low = total(quote_high, quote_low, more_high, more_low)
@@ -125,7 +121,7 @@ def candles(columns: "TradeColumns", length: int) -> Cells:
     if columns.same_scale:
         given = (at, columns.price, columns.quantity, columns.buys, columns.ids)
         taken, made = fold_columns(*given, length, out)
-        out["price_scale"], out["quantity_scale"] = columns.price_scale[:1], columns.quantity_scale[:1]
+        out["price_scale"], out["quantity_scale"] = columns.price_scale, columns.quantity_scale
     if taken < len(at):
         out[:] = np.zeros(1, CELL)
         taken, made = fold_rows(folded(columns.rows()), length, out)
@@ -136,7 +132,10 @@ def candles(columns: "TradeColumns", length: int) -> Cells:
 
 @dataclass(frozen=True, slots=True)
 class TradeColumns:
-    """Trades in order; amounts as mantissa and scale; `buys` and `ids` are empty where they are not known."""
+    """Trades in order; amounts as mantissa and scale; `buys` and `ids` are empty where they are not known.
+
+    A scale that all rows share stands there once.
+    """
 
     traded_at: Ints
     price: Ints
@@ -149,7 +148,7 @@ class TradeColumns:
     @property
     def same_scale(self) -> bool:
         """Tell whether all amounts of a column can be added as they are."""
-        return all(len(s) and s.min() == s.max() for s in (self.price_scale, self.quantity_scale))
+        return len(self.price_scale) == len(self.quantity_scale) == 1
 
     def rows(self) -> Cells:
         """Return TRADE rows in the same order; ids are the rows' numbers where they are not known."""

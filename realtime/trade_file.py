@@ -85,7 +85,7 @@ def as_columns(table: pl.DataFrame) -> TradeColumns:
 
 
 def mantissas(column: pl.Series) -> tuple[Ints, Ints]:
-    """Return decimal texts as integers and their scales: one scale for all where that leaves room for sums."""
+    """Return decimal texts as integers and their scales: one for all where that leaves room for sums, else one each."""
     parts = pl.DataFrame({"whole": column.str.extract(NUMBER, 1), "part": column.str.extract(NUMBER, 2)})
     parts = parts.with_columns(pl.col("part").fill_null("").str.strip_chars_end("0"))
     scales = parts["part"].str.len_chars().cast(pl.Int64)
@@ -93,6 +93,6 @@ def mantissas(column: pl.Series) -> tuple[Ints, Ints]:
     together = (pl.col("whole") + pl.col("part").str.pad_end(widest, "0")).cast(pl.Int64, strict=False)
     numbers = parts.select(together).to_series()
     if not numbers.null_count() and (numbers.max() or 0) < ROOM:  # type: ignore[operator]  # a number
-        return numbers.to_numpy(), np.full(len(numbers), widest)
+        return numbers.to_numpy(), np.array([widest])
     own = parts.select((pl.col("whole") + pl.col("part")).cast(pl.Int64)).to_series()
     return own.to_numpy(), scales.to_numpy()

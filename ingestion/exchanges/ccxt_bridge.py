@@ -15,14 +15,14 @@ import numpy as np
 
 from infra.errors import InputError, SettingsError, UnavailableError
 from ingestion.decoding import Amount, TradeRows, candle, in_order, milliseconds, positive, trade_id
-from ingestion.exchanges.exchange import Decoded, Exchange, ExchangeFunding, Limits, Rejected, Rest, Rows, Subscription
+from ingestion.exchanges.exchange import Decoded, ExchangeFunding, Limits, Rejected, Rest, Rows, Subscription, Watched
 from ingestion.market import CANDLE, Instrument, Symbol, Timeframe
 
 _DECODER = msgspec.json.Decoder(list[dict[str, Any]])
 _SIDES = {"buy": True, "sell": False}
 
 
-class CcxtBridge(Exchange):
+class CcxtBridge(Watched):
     """One exchange of ccxt, by its ccxt id. It paces its own requests; `Rest` is not used."""
 
     limits = Limits(1, 1, 1.0, 60, 60.0, 60)

@@ -5,7 +5,7 @@ Everything exchange-specific is class data or a small method here; sockets, retr
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -160,3 +160,11 @@ class Exchange(ABC):
 def symbol_wanted(instrument: Instrument, wanted: Sequence[Symbol]) -> bool:
     """Tell whether an instrument is one of those wanted; none named means all."""
     return instrument.trading and (not wanted or instrument.symbol in wanted)
+
+
+class Watched(Exchange):
+    """An exchange whose sockets somebody else keeps, and who gives its frames one symbol at a time."""
+
+    @abstractmethod
+    def watch(self, instrument: Instrument) -> AsyncIterator[bytes]:
+        """Yield frames of trades for ever. Raises UnavailableError when the connection is lost."""

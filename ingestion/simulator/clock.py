@@ -9,13 +9,16 @@ class Clock:
 
     def __init__(self, start: int | None, speed: float) -> None:
         """Start at `start` (the wall's time if None) and run `speed` times as fast as the wall clock."""
+        self._walls = start is None
         self._start = time.time_ns() // 1_000_000 if start is None else start
         self._speed = speed
         self._began: int | None = None
 
     def begin(self) -> None:
-        """Let time pass."""
+        """Let time pass; what was the wall's time when the clock was made has gone on meanwhile."""
         self._began = time.time_ns()
+        if self._walls:
+            self._start = self._began // 1_000_000
 
     def now(self) -> int:
         """Return the time."""

@@ -111,6 +111,8 @@ class Simulator:
         if self.options.replay is not None and self.options.wait:
             await self.subscribed.wait()
         self._clock.begin()
+        if self.options.replay is None:
+            self.player.skip(self._clock.now())  # the past took its time to draw
         refresh = asyncio.create_task(self.player.refresh())
         try:
             await self.player.play()

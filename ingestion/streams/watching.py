@@ -7,7 +7,7 @@ import structlog
 from infra import clock
 from infra.errors import UnavailableError
 from ingestion import metrics
-from ingestion.exchanges.ccxt_bridge import CcxtBridge
+from ingestion.exchanges.exchange import Watched
 from ingestion.streams.backoff import Backoff
 from ingestion.streams.connection import Connection
 from ingestion.streams.feed import Feed
@@ -18,7 +18,7 @@ from ingestion.streams.healing import Healer
 class Watcher:
     """One symbol; `up` once data has come."""
 
-    def __init__(self, feed: Feed, healer: Healer, flow: Flow, exchange: CcxtBridge, number: int) -> None:
+    def __init__(self, feed: Feed, healer: Healer, flow: Flow, exchange: Watched, number: int) -> None:
         """Watch a symbol; `number` names it on the tape."""
         self._feed, self._healer, self._flow, self._exchange = feed, healer, flow, exchange
         self._source = Connection(number, lambda *_: None)

@@ -40,8 +40,9 @@ def good_candles() -> pl.DataFrame:
     trades = good_trades()
     numbers = {name: trades[name].to_physical().to_numpy().astype(np.int64) for name in
                ("traded_at", "price", "quantity", "price_scale", "quantity_scale", "flags", "id_low")}  # fmt: skip
-    order = (numbers[n] for n in ("traded_at", "price", "quantity", "price_scale", "quantity_scale", "flags", "id_low"))
-    cells: np.ndarray = candles(TradeColumns(*order), MINUTE)
+    amounts = (numbers[name] for name in ("traded_at", "price", "quantity"))
+    scales = (numbers[name][:1] for name in ("price_scale", "quantity_scale"))
+    cells: np.ndarray = candles(TradeColumns(*amounts, *scales, numbers["flags"], numbers["id_low"]), MINUTE)
     assert cells.dtype == CELL
     rows = candle_rows(cells)
     rows["known_at"] = rows["opened_at"] + MINUTE + 2 * SECOND

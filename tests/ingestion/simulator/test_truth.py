@@ -1,6 +1,7 @@
 """What the simulator says agrees with itself: candles are those of its trades, a seed gives one day only."""
 
 import itertools
+import time
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from infra.errors import InputError
 from ingestion.simulator import replay
+from ingestion.simulator.clock import Clock
 from ingestion.simulator.generator import Generator
 from ingestion.simulator.history import Past
 from ingestion.simulator.listing import Listing, Trade
@@ -153,3 +155,12 @@ def test_recorded_trades_are_replayed_as_they_were(shared_data: Path) -> None:
     assert trades[0].id == 553287559
     assert listing.price(trades[0].price) == "39432.48"
     assert listing.quantity(trades[0].quantity) == "0.000263"
+
+
+def test_the_exchanges_time_is_the_walls_however_long_the_past_took_to_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    wall = [1_700_000_000_000_000_000]
+    monkeypatch.setattr(time, "time_ns", lambda: wall[0])
+    clock = Clock(None, 1.0)
+    wall[0] += 6_000_000_000
+    clock.begin()
+    assert clock.now() == wall[0] // 1_000_000

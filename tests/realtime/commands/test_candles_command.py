@@ -50,8 +50,7 @@ def test_columns_fold_to_the_bytes_of_the_engine(tools, trades):
     at += tools.BEGIN
     rows = tools.rows(at, price, quantity)
     wanted = {k: v for k, v in tools.expected({"okx": rows}, ["BTC-USDT"]).items() if k[0] == "okx:BTC-USDT.1m"}
-    scales = np.full(len(at), 2), np.full(len(at), 3)
-    columns = TradeColumns(at, price, quantity, *scales, NONE, rows["sequence"].copy())
+    columns = TradeColumns(at, price, quantity, np.array([2]), np.array([3]), NONE, rows["sequence"].copy())
     found = fold_columns(columns, MINUTE)
     mixed = dataclasses.replace(
         columns,
