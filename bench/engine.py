@@ -127,13 +127,11 @@ def sustained(url: str, per_second: int = 300_000, seconds: int = 24) -> Row:
             pipeline.send()
         if clock - tick >= SECOND // 10:
             tick += SECOND // 10
-            series, rows, values, bars = forming.compute(np.arange(len(engine.board.lines)))
+            series, rows, values, _ = forming.compute(np.arange(len(engine.board.lines)))
             if tick % SECOND == 0:
                 data, size = rows.tobytes(), rows.dtype.itemsize
                 for k, one in enumerate(series.tolist()):
-                    store.forming(
-                        one, data[k * size : (k + 1) * size], values[k], int(bars[k]), publish=False, keep=True
-                    )
+                    store.keep_forming(one, data[k * size : (k + 1) * size], values[k])
                 pipeline.send()
             late = time.perf_counter() - began - (clock - begin) / SECOND
             worst = max(worst, late)

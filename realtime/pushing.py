@@ -1,6 +1,7 @@
 """Forming rows to those who look: at once for subscribed series while there is time, all of them once a second."""
 
 import time
+from collections.abc import Iterator
 from threading import Event, Thread
 from typing import Any
 
@@ -10,6 +11,7 @@ import redis
 from realtime.board import Board
 from realtime.candles import Ints
 from realtime.forming import Forming
+from realtime.kernel import Floats
 from realtime.merge import LEVELS
 from realtime.store import Store
 
@@ -23,7 +25,7 @@ SHARE = 4.0
 
 
 class Subscriptions:
-    """Which series have subscribers, asked of Redis ten times a second in a thread of its own."""
+    """Which channels have subscribers, asked of Redis ten times a second in a thread of its own."""
 
     def __init__(self, url: str) -> None:
         """Ask the server at `url`."""
@@ -41,7 +43,7 @@ class Subscriptions:
                     found += self._client.pubsub_channels(pattern)
             except redis.RedisError:
                 continue
-            self.names = frozenset(name.decode().partition(".")[2] for name in found)
+            self.names = frozenset(name.decode() for name in found)
 
     def close(self) -> None:
         """Stop asking."""
@@ -63,19 +65,21 @@ class Pushing:
         self._cursor = 0
         self._known: frozenset[str] = frozenset()
         self._lines: Ints = np.empty(0, np.int64)
-        self._wanted: set[int] = set()
+        self._candles: set[int] = set()  # series by what is wanted of them
+        self._values: set[int] = set()
         self._seen: Ints = np.empty(0, np.int64)
         self._size = 0
 
     def turn(self, *, busy: bool) -> None:
         """Push what is due; `busy` says that more messages wait."""
         now = time.perf_counter()
+        self._keep(now)
         if now >= self._next:
             lines = self._changed()
             if len(lines):
-                self._push(lines, keep=False)
+                self._push(lines)
                 self._next = now + max(SHARE * (time.perf_counter() - now), BUSY_SECONDS if busy else 0.0)
-        self._keep(now)
+        self.store.pipeline.send()
 
     def _keep(self, now: float) -> None:
         """Write the forming rows of all lines once a second, a few lines at a time so that nothing waits long."""
@@ -83,7 +87,8 @@ class Pushing:
         due = min(count, int(count * (now - self._kept_at) / KEEP_SECONDS))
         if due >= min(count, FEW) and count:
             self._kept_at = now
-            self._push((self._cursor + np.arange(due)) % count, keep=True)
+            for series, row, values, _ in self._formed((self._cursor + np.arange(due)) % count):
+                self.store.keep_forming(series, row, values)
             self._cursor = (self._cursor + due) % count
 
     def _changed(self) -> Ints:
@@ -91,9 +96,10 @@ class Pushing:
         names = self.subscriptions.names
         if names is not self._known or self._size != len(self.board.names):
             self._known, self._size = names, len(self.board.names)
-            index = {str(series): k for k, series in enumerate(self.board.names)} if names else {}
-            self._wanted = {index[name] for name in names if name in index}
-            self._lines = np.unique(np.array([s // LEVELS for s in self._wanted], np.int64))
+            every = [(k, self.store.names(k)) for k in range(self._size)] if names else []
+            self._candles = {k for k, one in every if one.ohlcv in names}
+            self._values = {k for k, one in every if one.values in names}
+            self._lines = np.unique(np.array([k // LEVELS for k in self._candles | self._values], np.int64))
             self._seen = np.full(len(self._lines), -1)
         if not len(self._lines):
             return self._lines
@@ -111,12 +117,16 @@ class Pushing:
         progress: Ints = own + np.where(parts >= 0, grid.taken[parts], 0).sum(axis=1)
         return progress
 
-    def _push(self, lines: Ints, *, keep: bool) -> None:
+    def _push(self, lines: Ints) -> None:
+        for series, row, values, bars in self._formed(lines):
+            if series in self._candles:
+                self.store.publish_forming_candle(series, row)
+            if series in self._values:
+                self.store.publish_forming_indicators(series, row, values, bars)
+
+    def _formed(self, lines: Ints) -> Iterator[tuple[int, bytes, Floats, int]]:
+        """Yield the series of lines with their CANDLE row, indicators, and number of bars."""
         series, rows, values, bars = self.forming.compute(lines)
         data, size = rows.tobytes(), rows.dtype.itemsize
         for k, (one, count) in enumerate(zip(series.tolist(), bars.tolist(), strict=True)):
-            wanted = one in self._wanted and not keep
-            if wanted or keep:
-                row = data[k * size : (k + 1) * size]
-                self.store.forming(one, row, values[k], count, publish=wanted, keep=keep)
-        self.store.pipeline.send()
+            yield one, data[k * size : (k + 1) * size], values[k], count

@@ -123,19 +123,26 @@ class Store:
             named = msgspec.json.encode(one.differing)
             add("HSET", key, "last_differing_at", one.opened_at, "last_differing", named)
 
-    def forming(self, series: int, row: bytes, values: Floats, bars: int, *, publish: bool, keep: bool) -> None:
-        """Write the forming candle and indicators of one series: to its channels, to its hash."""
-        names = self.names(series)
-        if keep:
-            self.pipeline.add("HSET", names.forming, "candle", row, "indicators", values.tobytes())
-        if publish:
-            now, opened_at = self._now(), int.from_bytes(row[:8], "little")
-            candles, indicators = self.board.sequences[series, :2].tolist()
-            head = Head(Kind.FORMING, candles, opened_at, now).pack()
-            text = candle_json(row, forming=True, simulated=self.simulated)
-            self.pipeline.add("PUBLISH", names.ohlcv, head + text)
-            known_at = int.from_bytes(row[8:16], "little")
-            stored = StoredIndicators(indicators, opened_at, known_at, 0, bars, values.tobytes())
-            head = Head(Kind.FORMING, indicators, opened_at, now).pack()
-            text = indicators_json(stored, forming=True, simulated=self.simulated)
-            self.pipeline.add("PUBLISH", names.values, head + text)
+    def keep_forming(self, series: int, row: bytes, values: Floats) -> None:
+        """Write the forming candle and indicators of one series to its hash."""
+        self.pipeline.add("HSET", self.names(series).forming, "candle", row, "indicators", values.tobytes())
+
+    def publish_forming_candle(self, series: int, row: bytes) -> None:
+        """Tell a forming candle to whoever listens."""
+        head = Head(Kind.FORMING, int(self.board.sequences[series, 0]), _opened_at(row), self._now()).pack()
+        text = candle_json(row, forming=True, simulated=self.simulated)
+        self.pipeline.add("PUBLISH", self.names(series).ohlcv, head + text)
+
+    def publish_forming_indicators(self, series: int, row: bytes, values: Floats, bars: int) -> None:
+        """Tell the indicators of a forming candle to whoever listens."""
+        sequence, opened_at = int(self.board.sequences[series, 1]), _opened_at(row)
+        stored = StoredIndicators(
+            sequence, opened_at, int.from_bytes(row[8:16], "little"), 0, bars, values.tobytes()
+        )  # fmt: skip
+        head = Head(Kind.FORMING, sequence, opened_at, self._now()).pack()
+        text = indicators_json(stored, forming=True, simulated=self.simulated)
+        self.pipeline.add("PUBLISH", self.names(series).values, head + text)
+
+
+def _opened_at(row: bytes) -> int:
+    return int.from_bytes(row[:8], "little")
