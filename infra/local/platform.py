@@ -121,12 +121,14 @@ def _own(settings: Settings, *, simulate: bool) -> list[Service]:
     lake = _process("lake", "lake", settings, settings.lake_metrics_port, "CAP_LAKE_METRICS_PORT")
     dagster = _process("dagster", "dagster", settings, settings.dagster_port, "CAP_DAGSTER_PORT")
     serving = _process("serving", "serve", settings, settings.port, "CAP_PORT")
+    told = f"{dagster.url}/server_info"
+    # Lake and Dagster come after realtime: it has the cores to itself while it compiles at the first start.
     return [
         replace(ingestion, after=("valkey", *log, *feed)),
         replace(realtime, after=("valkey", *log)),
-        replace(lake, after=("valkey", *log)),
         replace(serving, after=("postgres", "valkey", "clickhouse")),
-        replace(dagster, after=("postgres", "clickhouse", "serving"), probe=probes.http(f"{dagster.url}/server_info")),
+        replace(lake, after=("valkey", *log, "realtime")),
+        replace(dagster, after=("postgres", "clickhouse", "serving", "realtime"), probe=probes.http(told)),
     ]
 
 
