@@ -3,6 +3,7 @@
 Sources: Bybit V5 API, "Connect", "Public Trade", "Kline", "Get Kline", "Rate Limit".
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -122,6 +123,7 @@ class Bybit(Exchange):
     simulator_prefix = "/bybit"
     rest_url = "https://api.bybit.com"
     socket: ClassVar[str] = "wss://stream.bybit.com"
+    funding_seconds = math.inf  # a ticker leaves out what has not changed
     dense_trade_ids = False  # UUIDs
     ping = b'{"op":"ping"}'
     ping_seconds = 20.0

@@ -106,6 +106,7 @@ class Exchange(ABC):
     dense_trade_ids: ClassVar[bool]  # consecutive per symbol, so that a hole in them is a gap
     ping: ClassVar[bytes | None] = None  # what we send to keep the connection, None: WebSocket pings of the exchange
     ping_seconds: ClassVar[float] = 20.0
+    funding_seconds: ClassVar[float] = 300.0  # funding rates come more often than this; inf: only when they change
     server_silence_seconds: ClassVar[float] = 60.0  # no frame at all for so long means the connection is dead
 
     def __init__(self, simulator_url: str | None = None) -> None:

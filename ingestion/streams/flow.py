@@ -1,6 +1,7 @@
 """One symbol on one exchange: what has come, what is missing, and what waits for its history."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from infra.clock import SECOND
@@ -10,9 +11,11 @@ from ingestion.messages import Rows
 from ingestion.streams.sequence import DenseIds, Hole, LooseIds
 
 QUIET = 60.0
-"""Seconds of silence that are never a stall."""
+"""Seconds of silence of trades that are never a stall."""
 PATIENCE = 30.0
 """A stall is this many times a symbol's usual pause between messages."""
+OWED = 180.0
+"""Seconds after a trade within which the exchange's own candle of that minute must have come."""
 
 
 @dataclass
@@ -23,13 +26,14 @@ class Flow:
     ids: DenseIds | LooseIds
     held: list[Rows] | None = field(default_factory=list)  # None once the symbol may flow
     last_at: dict[Channel, int] = field(default_factory=dict)  # receipt of the last message of each channel
+    owed_since: int = 0  # receipt of the first trade whose minute's candle has not come yet
     history_until: int = 0  # end of the candles fetched for it; trades are wanted from here on
     pause: float = 1.0  # usual seconds between messages of trades
     subscribed: asyncio.Event = field(default_factory=asyncio.Event)
     open_gaps: list[Hole] = field(default_factory=list)  # recorded by an earlier process, to be healed by this one
     new_gaps: list[Hole] = field(default_factory=list)  # left by an earlier process without a record
     acting: bool = False  # a step is under way
-    probed: int = 0  # steps taken against a stall: probe, resubscribe, reconnect
+    probed: dict[Channel, int] = field(default_factory=dict)  # steps taken against a stall: resubscribe, reconnect
 
     @property
     def name(self) -> str:
@@ -38,17 +42,38 @@ class Flow:
 
     def came(self, channel: Channel, at: int) -> None:
         """Note a message of a channel."""
-        if channel is Channel.TRADES and channel in self.last_at:
-            self.pause += 0.05 * ((at - self.last_at[channel]) / SECOND - self.pause)
+        if channel is Channel.TRADES:
+            self.quiet(at)
+            self.owed_since = self.owed_since or at
+        elif channel is Channel.KLINES:
+            self.owed_since = 0
         self.last_at[channel] = at
-        self.probed = 0
+        self.probed[channel] = 0
 
-    def begin(self, at: int) -> None:
+    def quiet(self, at: int) -> None:
+        """Note that until now no trade was missed: the pause was the symbol's own."""
+        if Channel.TRADES in self.last_at:
+            self.pause += 0.05 * ((at - self.last_at[Channel.TRADES]) / SECOND - self.pause)
+        self.last_at[Channel.TRADES] = at
+        self.probed[Channel.TRADES] = 0
+
+    def begin(self, channels: Iterable[Channel], at: int) -> None:
         """Note that the exchange has agreed to send: silence counts from here on."""
-        self.last_at.setdefault(Channel.TRADES, at)
-        self.subscribed.set()
+        for channel in channels:
+            self.last_at.setdefault(channel, at)
+        if Channel.TRADES in self.last_at:
+            self.subscribed.set()
 
-    def stalled(self, now: int) -> bool:
-        """Tell whether trades have been silent far longer than usual."""
-        last = self.last_at.get(Channel.TRADES)
-        return last is not None and (now - last) / SECOND > max(QUIET * (self.probed + 1), PATIENCE * self.pause)
+    def stalled(self, channel: Channel, now: int, funding_seconds: float) -> bool:
+        """Tell whether a channel has been silent longer than it can be: each has its own deadline.
+
+        Trades are compared with their usual pace, candles are owed once something traded, and funding rates come every
+        few seconds or, as `funding_seconds` says, when they change. Each step taken makes the deadline longer.
+        """
+        since, longest = self.last_at.get(channel, 0), max(QUIET, PATIENCE * self.pause)
+        if channel is Channel.KLINES:
+            since, longest = self.owed_since, OWED
+        elif channel is Channel.FUNDING:
+            longest = funding_seconds
+        steps = self.probed.get(channel, 0) + 1
+        return since > 0 and (now - since) / SECOND > longest * steps

@@ -80,18 +80,20 @@ class Keeper:
         except UnavailableError:
             self._forget(connection)
             raise
+        for flow, channel in self._streams():
+            flow.begin([channel], clock.now())
         for flow in self._flows():
-            flow.begin(clock.now())
             since = self._since.pop(id(flow), 0)
             if not instead:
                 self._healer.reconnected(flow, since)
         return connection
 
+    def _streams(self) -> list[tuple[Flow, Channel]]:
+        keys = [((self._perpetual, one.instrument.exchange_symbol), one.channel) for one in self._subscriptions]
+        return [(self._feed.flows[key], channel) for key, channel in sorted(keys) if key in self._feed.flows]
+
     def _flows(self) -> list[Flow]:
-        keys = {
-            (self._perpetual, s.instrument.exchange_symbol) for s in self._subscriptions if s.channel is Channel.TRADES
-        }
-        return [self._feed.flows[key] for key in sorted(keys) if key in self._feed.flows]
+        return [flow for flow, channel in self._streams() if channel is Channel.TRADES]
 
     async def _subscribe(self, connection: Connection, wanted: Sequence[Subscription]) -> None:
         exchange, bucket = self._feed.exchange, Bucket(self._feed.exchange.limits.messages_per_second, 1.0)
@@ -168,46 +170,53 @@ class Keeper:
 
     def _look_for_stalls(self, connection: Connection, now: int) -> None:
         """Act on streams that fell silent, each in its own task: one slow answer must not keep us from pinging."""
-        for flow in self._flows():
-            if flow.stalled(now) and not flow.acting:
+        for flow, channel in self._streams():
+            if flow.stalled(channel, now, self._feed.exchange.funding_seconds) and not flow.acting:
                 flow.acting = True
-                task = asyncio.get_running_loop().create_task(self._act(connection, flow))
+                task = asyncio.get_running_loop().create_task(self._act(connection, flow, channel))
                 self._acts.add(task)
                 task.add_done_callback(self._acts.discard)
 
-    async def _act(self, connection: Connection, flow: Flow) -> None:
+    async def _act(self, connection: Connection, flow: Flow, channel: Channel) -> None:
         try:
-            if await self._against_stall(connection, flow):
+            if await self._against_stall(connection, flow, channel):
                 connection.close()
         finally:
             flow.acting = False
 
-    async def _against_stall(self, connection: Connection, flow: Flow) -> bool:
-        """Take the next step: probe by REST, subscribe again, at last connect again (True).
+    async def _against_stall(self, connection: Connection, flow: Flow, channel: Channel) -> bool:
+        """Take the next step: probe trades by REST, subscribe again, at last connect again (True).
 
         A symbol that simply does not trade is left alone; what REST gives meanwhile is taken.
         """
-        known_at = flow.ids.last_at
-        rows = await self._healer.fetch(flow, after_id=0, since=known_at + 1)
-        if rows is not None:
-            if not (rows["traded_at"] > known_at).any() or flow.ids.last_at > known_at:
-                flow.came(Channel.TRADES, clock.now())
-                return False
-            self._healer.caught_up(flow, rows, known_at)
-        metrics.STALLS.labels(self._feed.exchange.name).inc()
-        structlog.get_logger().warning("a stream is silent", exchange=self._feed.exchange.name, symbol=flow.name)
-        flow.probed += 1
-        if flow.probed > 1:
+        known_at, name = flow.ids.last_at, self._feed.exchange.name
+        if channel is Channel.TRADES and not await self._probe(flow, known_at):
+            return False
+        metrics.STALLS.labels(name).inc()
+        structlog.get_logger().warning("a stream is silent", exchange=name, symbol=flow.name, channel=channel.value)
+        flow.probed[channel] = flow.probed.get(channel, 0) + 1
+        if flow.probed[channel] > 1:
             return True
-        mine = [s for s in self._subscriptions if s.instrument == flow.instrument and s.channel is Channel.TRADES]
+        mine = [s for s in self._subscriptions if s.instrument == flow.instrument and s.channel is channel]
         self._requests += 1
         connection.send(self._feed.exchange.unsubscribe(mine, self._requests))
         try:
             await self._subscribe(connection, mine)
         except UnavailableError:
             return True
-        self._healer.reconnected(flow, known_at)
+        if channel is Channel.TRADES:
+            self._healer.reconnected(flow, known_at)
         return False
+
+    async def _probe(self, flow: Flow, known_at: int) -> bool:
+        """Ask REST whether a symbol has traded while its stream was silent; take what it gives."""
+        rows = await self._healer.fetch(flow, after_id=0, since=known_at + 1)
+        if rows is not None:
+            if not (rows["traded_at"] > known_at).any() or flow.ids.last_at > known_at:
+                flow.quiet(clock.now())
+                return False
+            self._healer.caught_up(flow, rows, known_at)
+        return True
 
     def _forget(self, connection: Connection) -> None:
         self._feed.decoded.pop(connection.number, None)

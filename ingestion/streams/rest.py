@@ -1,6 +1,7 @@
 """REST within an exchange's budget: 429 waits as told, 418 opens a circuit breaker, failures are tried again."""
 
 import asyncio
+import copy
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,15 +11,37 @@ import structlog
 
 from infra.errors import UnavailableError
 from ingestion import metrics
-from ingestion.exchanges.exchange import Exchange
+from ingestion.exchanges.exchange import Exchange, Limits
 from ingestion.streams.backoff import Backoff
 from ingestion.streams.limiter import Bucket
 
 SHARE = 0.9
-"""Part of the budget that we use at most; healing alone never comes near it."""
+"""Part of the budget that we use at most."""
+HEALING = 0.5
+"""Part of the budget that healing uses at most: what else is asked for never waits for it."""
 ATTEMPTS = 6
 MOST_BYTES = 64 << 20
 TOO_MANY, BANNED, FORBIDDEN = 429, 418, 403
+
+
+class Budget:
+    """Part of what an exchange allows, in one bucket or in one an endpoint."""
+
+    def __init__(self, limits: Limits, share: float) -> None:
+        """Allow this share of the limits."""
+        self._limits, self._share = limits, share
+        self._buckets: dict[str, Bucket] = {}
+        self.banned_until = 0.0
+
+    def of(self, url: str) -> Bucket:
+        """Return the bucket that a request takes from."""
+        limits = self._limits
+        scope = urlsplit(url).path if limits.weight_per_endpoint else ""
+        if scope not in self._buckets:
+            self._buckets[scope] = Bucket(
+                limits.weight_per_minute / 60 * self._share, limits.weight_burst * self._share
+            )  # fmt: skip
+        return self._buckets[scope]
 
 
 class RestClient:
@@ -28,25 +51,23 @@ class RestClient:
         """Speak for this exchange."""
         self.exchange = exchange
         self._client = httpx.AsyncClient(timeout=10.0, limits=httpx.Limits(max_connections=8))
-        self._buckets: dict[str, Bucket] = {}
-        self._banned_until = 0.0
+        self._whole = Budget(exchange.limits, SHARE)
+        self._budgets = [self._whole]
 
-    def _bucket(self, url: str) -> Bucket:
-        """Return the budget of a request: one for all of an exchange, or one an endpoint."""
-        limits = self.exchange.limits
-        scope = urlsplit(url).path if limits.weight_per_endpoint else ""
-        if scope not in self._buckets:
-            rate = limits.weight_per_minute / 60 * SHARE
-            self._buckets[scope] = Bucket(rate, limits.weight_burst * SHARE)
-        return self._buckets[scope]
+    def healing(self) -> "RestClient":
+        """Return the same client, which keeps to the part of the budget that healing may use."""
+        other = copy.copy(self)
+        other._budgets = [Budget(self.exchange.limits, HEALING), self._whole]  # noqa: SLF001 - of this class
+        return other
 
     async def get(self, path: str, parameters: dict[str, Any], *, weight: float) -> bytes:
         """Return the body of an answer with status 200. Raises UnavailableError after its retries."""
         backoff, reason = Backoff(0.25, 8.0), ""
         for _ in range(ATTEMPTS):
-            if (closed := self._banned_until - time.monotonic()) > 0:
+            if (closed := self._whole.banned_until - time.monotonic()) > 0:
                 raise UnavailableError(f"{self.exchange.name} bans us for another {closed:.0f} s")
-            await self._bucket(path).take(weight)
+            for budget in self._budgets:
+                await budget.of(path).take(weight)
             try:
                 answer = await self._client.get(path, params=parameters)
             except httpx.HTTPError as error:
@@ -64,10 +85,10 @@ class RestClient:
         seconds = float(after) if after.replace(".", "", 1).isdigit() else 2.0
         metrics.REST_REFUSED.labels(self.exchange.name, str(answer.status_code)).inc()
         if answer.status_code == BANNED:
-            self._banned_until = time.monotonic() + seconds
+            self._whole.banned_until = time.monotonic() + seconds
             structlog.get_logger().error("banned by the exchange", exchange=self.exchange.name, seconds=seconds)
         elif answer.status_code in {TOO_MANY, FORBIDDEN}:
-            self._bucket(path).empty(seconds)
+            self._whole.of(path).empty(seconds)
         else:
             await asyncio.sleep(backoff.delay())
 

@@ -7,7 +7,7 @@ import structlog
 from infra import clock
 from infra.errors import UnavailableError
 from ingestion import metrics
-from ingestion.exchanges.exchange import Watched
+from ingestion.exchanges.exchange import Channel, Watched
 from ingestion.streams.backoff import Backoff
 from ingestion.streams.connection import Connection
 from ingestion.streams.feed import Feed
@@ -34,7 +34,7 @@ class Watcher:
                 async for frame in self._exchange.watch(self._flow.instrument):
                     if not self.up:
                         self.up = True
-                        self._flow.begin(clock.now())
+                        self._flow.begin([Channel.TRADES], clock.now())
                         self._healer.reconnected(self._flow, before)
                     self._feed.receive(self._source, [frame], [clock.now()], perpetual=perpetual)
                     self._backoff.flowed()
