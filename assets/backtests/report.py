@@ -36,6 +36,7 @@ class Report:
     metrics: dict[str, float]
     count: Count | None
     deflated: float
+    certified: bool  # that its strategy does not read the future
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON; a number without meaning is null."""
@@ -54,18 +55,18 @@ class Report:
             "trials": self.count.trials if self.count else None,
             "deflated_sharpe": self.deflated if math.isfinite(self.deflated) else None,
             "counted": self.count is not None,
+            "certified": self.certified,
             "gaps": [{"symbol": g.symbol, "first": g.first, "last": g.last, "bars": g.bars} for g in history.gaps],
             "trades": {name: column.tolist() for name, column in self.result.expected.trades.items()},
         }
 
 
-def report(chosen: Indicator, plan: Plan, result: Result, count: Count | None) -> Report:
+def report(chosen: Indicator, plan: Plan, result: Result, count: Count | None, certified: bool = True) -> Report:
     """Measure a result. Its Sharpe ratio is deflated by the trials that were counted."""
     trials, spread = (count.trials, count.spread) if count else (1, 0.0)
     daily = daily_returns(result)
-    return Report(
-        chosen, plan, result, measure(result), count, dsr(daily, trials, spread) if len(daily) > 2 else math.nan
-    )
+    deflated = dsr(daily, trials, spread) if len(daily) > 2 else math.nan
+    return Report(chosen, plan, result, measure(result), count, deflated, certified)
 
 
 def shown(name: str, value: float) -> str:
@@ -109,6 +110,8 @@ def belief(made: Report) -> list[str]:
     """Say what the statistics say, in sentences."""
     m = made.metrics
     lines = []
+    if not made.certified:
+        lines.append("[bold red]UNCERTIFIED[/bold red]: the strategy reads the future; nobody can trade this result.")
     if made.count is None:
         lines.append(
             "[bold red]UNCOUNTED[/bold red]: no ledger was reached, so nobody knows how many trials there were."
@@ -127,7 +130,7 @@ def belief(made: Report) -> list[str]:
         needed = m["min_track_record_days"]
         enough = f"{needed:,.0f} days; there are {m['days']:,.0f}" if math.isfinite(needed) else "no length would do"
         lines.append(f"Track record needed to trust a positive Sharpe ratio at 95 %: {enough}.")
-        verdict = made.deflated >= 0.95 and made.count is not None
+        verdict = made.deflated >= 0.95 and made.count is not None and made.certified
         lines.append(f"[bold]{'Significant' if verdict else 'Not significant'}[/bold] at 95 %.")
     if m["ambiguous_bars"]:
         lines.append(

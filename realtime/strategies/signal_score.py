@@ -5,13 +5,14 @@ ones that its bars can be folded to; of shorter ones nothing is known. It is fed
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from ingestion.market import TIMEFRAMES, Timeframe
-from realtime.indicators import batch, columns, indicators
-from realtime.kernel import Bars, Floats, kernel
+from realtime.indicators import columns, fold_all, initial_row
+from realtime.kernel import WHOLE, Bars, Floats, kernel
 from realtime.scoring import RECENT, combined
 from realtime.signals import rules
 from realtime.signals.view import BARS, View
@@ -29,7 +30,15 @@ def warmup(enter: float, leave: float) -> tuple[int, ...]:  # noqa: ARG001  # ca
 
 def feed(candles: Mapping[str, Floats], timeframe: Timeframe) -> dict[str, Floats]:
     """Return the candles with the score in place of the volume; NaN where no rule has an opinion."""
-    compile_all()
+    seen = view(candles, timeframe)
+    opinions = np.stack([rule.module.rule(seen) for rule in rules()], axis=1)
+    scores, _, weight = combined(opinions, np.array([rule.weight for rule in rules()]))
+    return {**candles, "volume": np.where(weight > 0, scores, np.nan)}
+
+
+def view(candles: Mapping[str, Floats], timeframe: Timeframe) -> View:
+    """Return what the rules may see when each bar closes."""
+    _compile()
     values = every_indicator(candles)
     count = len(values)
     back = np.arange(count)[:, None] + np.arange(1 - RECENT, 1)
@@ -37,17 +46,30 @@ def feed(candles: Mapping[str, Floats], timeframe: Timeframe) -> dict[str, Float
     before = np.concatenate([np.full((1, values.shape[1]), np.nan), values[:-1]])
     closed_at = candles["opened_at"].astype(np.int64) + timeframe.microseconds
     others = {other: longer(candles, closed_at, timeframe, other, values) for other in TIMEFRAMES}
-    view = View({name: index for index, name in enumerate(columns())}, values, before, recent, others)
-    opinions = np.stack([rule.module.rule(view) for rule in rules()], axis=1)
-    scores, _, weight = combined(opinions, np.array([rule.weight for rule in rules()]))
-    return {**candles, "volume": np.where(weight > 0, scores, np.nan)}
+    return View({name: index for index, name in enumerate(columns())}, values, before, recent, others)
+
+
+@cache
+def _compile() -> None:
+    """Compile once a process: to look whether all is compiled takes longer than a thousand bars."""
+    compile_all()
+
+
+@cache
+def _initial() -> Floats:
+    return initial_row()
 
 
 def every_indicator(candles: Mapping[str, Floats]) -> Floats:
     """Return the values of all indicators, (bars, outputs)."""
-    if not len(candles["close"]):
+    count = len(candles["close"])
+    if not count:
         return np.empty((0, len(columns())))
-    return np.concatenate([batch(one, candles) for one in indicators()]).T
+    bars = [np.ascontiguousarray(candles[name], np.float64)[None, :] for name in FIRST]
+    zero, end = np.zeros(1, np.int64), np.full(1, count, np.int64)
+    out = np.empty((1, len(columns()), count))
+    fold_all(_initial().copy()[None, :], bars, WHOLE, zero, zero, end, out, True)
+    return np.ascontiguousarray(out[0].T)
 
 
 def longer(
@@ -61,7 +83,8 @@ def longer(
     folded = folded_to(candles, other)
     theirs = every_indicator(folded)
     at = np.searchsorted(folded["opened_at"] + other.microseconds, closed_at, side="right") - 1
-    found: Floats = np.where((at >= 0)[:, None], theirs[np.maximum(at, 0)], np.nan)
+    found: Floats = theirs[np.maximum(at, 0)]
+    found[at < 0] = np.nan
     return found
 
 

@@ -12,6 +12,8 @@ from assets.backtests.metrics import daily_returns
 from assets.backtests.metrics.returns import sharpe
 from assets.backtests.report import report, show
 from assets.backtests.run import Result, backtest, wanted
+from assets.certificates.certificate import refuse_leaks
+from assets.certificates.members import certificate_of
 from infra.errors import InputError, UnavailableError
 from infra.files import write_atomically
 from infra.settings import settings
@@ -36,18 +38,23 @@ def run(
     leverage: given.Leverage = 1.0,
     param: given.Parameter = [],  # noqa: B006  # typer reads it, nobody writes it
     uncounted: given.Uncounted = False,
+    uncertified: given.Uncertified = False,
     json: given.Json = None,
     html: given.Html = None,
 ) -> None:
     """Run a strategy over history, with costs, and say how far to believe the result.
 
-    Every run is counted in PostgreSQL as a trial; the more trials, the more a Sharpe ratio has to show.
+    Every run is counted in PostgreSQL as a trial; the more trials, the more a Sharpe ratio has to show. A strategy that
+    reads the future is refused: each needs a certificate ([bold]cap certify[/bold]), made here where there is none.
 
     Example: [bold]cap backtest --strategy rsi_divergence --symbol BTCUSDT --from 2023-01-01 --to 2023-12-31[/bold]
     """
     chosen = find(strategy, given.parameters(param))
     for path in (json, html):
         check_folder(path)
+    certificate = certificate_of(chosen)
+    if not uncertified:
+        refuse_leaks(certificate)
     plan = given.plan(
         candles,
         symbol,
@@ -62,7 +69,7 @@ def run(
         leverage,
     )
     result = backtest(plan.history, wanted(chosen, plan.history), plan.terms, plan.capital, plan.sizing)
-    made = report(chosen, plan, result, counted([trial(chosen, plan, result)], uncounted))
+    made = report(chosen, plan, result, counted([trial(chosen, plan, result)], uncounted), certificate.passed)
     show(made, Console())
     if json:
         write_atomically(json, msgspec.json.format(msgspec.json.encode(made.document())) + b"\n")

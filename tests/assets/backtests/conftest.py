@@ -1,6 +1,7 @@
 """Small histories written down by hand."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,6 +41,12 @@ def run(made: History, *orders: dict[int, dict[str, float]], size: float = 1.0, 
     return backtest(
         made, wanted, Terms(**{"maker_bps": 0.0, "taker_bps": 0.0} | free | terms), 1_000.0, sizing, funding
     )
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Certificates and the like go beside the test's own files."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,77 @@
+"""Everything that is offered to users and needs a certificate, found by listing; a new kind is one line of KINDS."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import numpy as np
+
+from assets.certificates.certificate import Certificate, Member, ensure
+from assets.certificates.judge import SilentError
+from assets.certificates.table import ROWS, TIMEFRAME, Columns
+from realtime import signals
+from realtime.indicators import Indicator, batch, indicators, modules
+from realtime.kernel import Floats
+from realtime.signals import Rule, rules
+from realtime.strategies import INTENTS, intents, names, signal_score, strategy
+from realtime.warm import compile_all
+
+BARS = ("opened_at", "open", "high", "low", "close", "volume")
+
+
+def members() -> list[Member]:
+    """Return all of them."""
+    return [member for listed in KINDS.values() for member in listed()]
+
+
+def every_indicator() -> list[Member]:
+    """Return the indicators, as the engine has them."""
+    compile_all()
+    return [Member("indicator", one.name, partial(_values, one), (one.module,)) for one in indicators()]
+
+
+def every_rule() -> list[Member]:
+    """Return the rules of signals; whatever an indicator reads, a rule reads."""
+    return [Member("rule", one.name, partial(_opinion, one), (signal_score, one.module, *modules())) for one in rules()]
+
+
+def every_strategy() -> list[Member]:
+    """Return the strategies with their defaults."""
+    return [of_strategy(strategy(name)) for name in names()]
+
+
+def of_strategy(one: Indicator) -> Member:
+    """Return a strategy with any parameters; one that has a feed may read all indicators and rules."""
+    feeds = hasattr(one.module, "feed")
+    reads = (signals, *modules(), *(rule.module for rule in rules())) if feeds else ()
+    return Member("strategy", one.name, partial(_intents, one), (one.module, *reads), ROWS + 2 * max(one.warmup))
+
+
+def certificate_of(one: Indicator) -> Certificate:
+    """Return a strategy's certificate; with parameters under which it never trades, that of its defaults."""
+    try:
+        return ensure(of_strategy(one))
+    except SilentError:
+        return ensure(of_strategy(strategy(one.module.__name__.rpartition(".")[2])))
+
+
+KINDS: Mapping[str, Callable[[], list[Member]]] = {
+    "indicator": every_indicator,
+    "rule": every_rule,
+    "strategy": every_strategy,
+}
+
+
+def _bars(table: Columns) -> dict[str, Floats]:
+    return {name: table[name].astype(np.float64) for name in BARS}
+
+
+def _values(one: Indicator, table: Columns) -> dict[str, Floats]:
+    return dict(zip(one.columns, batch(one, _bars(table)), strict=True))
+
+
+def _opinion(one: Rule, table: Columns) -> dict[str, Floats]:
+    return {one.name: one.module.rule(signal_score.view(_bars(table), TIMEFRAME))}
+
+
+def _intents(one: Indicator, table: Columns) -> dict[str, Floats]:
+    return dict(zip(INTENTS, intents(one, _bars(table), TIMEFRAME), strict=True))
