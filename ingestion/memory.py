@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 import msgspec
+import numpy as np
 
 from infra import clock
 from infra.eventlog import EventLog, Position
-from ingestion.market import TIMEFRAMES
+from ingestion.market import TIMEFRAMES, TRADE
 from ingestion.messages import TRADES_TOPIC, Gap, History, Rows, Trades, decode_market
-from ingestion.streams.feed import concatenated
 from ingestion.streams.sequence import Hole
 
 WINDOW = 15 * clock.MINUTE
@@ -26,13 +26,16 @@ class Memory:
 
     def __init__(self, log: EventLog, partitions: int) -> None:
         """Read the tails of all partitions."""
-        self._rows: dict[tuple[str, str], list[Rows]] = {}
+        self._records: dict[tuple[str, str], list[bytes]] = {}
         self._gaps: dict[tuple[str, str], dict[Hole, str]] = {}
         self._warm: set[str] = set()
         self.clock: dict[str, int] = {}
-        self.received_at = self.since = 0  # newest receipt of a trade; trades after `since` are all remembered
+        self.since = 0  # trades after it are all remembered
         for partition in range(partitions):
             self._read(log, Position(TRADES_TOPIC, partition))
+        self._rows = {key: np.frombuffer(b"".join(parts), TRADE) for key, parts in self._records.items()}
+        self._records.clear()
+        self.received_at = max((int(rows["received_at"].max()) for rows in self._rows.values()), default=0)
 
     def _read(self, log: EventLog, position: Position) -> None:
         offset, end = self._window(log, position), log.end(position)
@@ -65,12 +68,14 @@ class Memory:
             return
         if isinstance(message, Trades):
             self.clock[message.exchange] = max(self.clock.get(message.exchange, 0), message.clock)
-            rows = message.rows()
             self._warm.update(message.symbols)
-            if len(rows):
-                self.received_at = max(self.received_at, int(rows["received_at"].max()))
+            if len(message.symbols) == 1 and message.records:  # as they nearly all are, and there may be a million
+                self._records.setdefault((message.exchange, message.symbols[0]), []).append(message.records)
+                return
+            rows = message.rows()
             for index, symbol in enumerate(message.symbols):
-                self._rows.setdefault((message.exchange, symbol), []).append(rows[rows["symbol"] == index])
+                if len(mine := rows[rows["symbol"] == index]):
+                    self._records.setdefault((message.exchange, symbol), []).append(mine.tobytes())
         elif isinstance(message, Gap):
             hole = Hole(message.first_id, message.last_id, message.from_at, message.to_at)
             self._gaps.setdefault((message.exchange, message.symbol), {})[hole] = message.status
@@ -79,8 +84,7 @@ class Memory:
 
     def rows(self, exchange: str, symbol: str) -> Rows | None:
         """Return the remembered trades of a symbol, None if there are none."""
-        parts = self._rows.get((exchange, symbol))
-        return concatenated(parts) if parts else None
+        return self._rows.get((exchange, symbol))
 
     def gaps(self, exchange: str, symbol: str, *statuses: str) -> list[Hole]:
         """Return the gaps whose last record has one of these statuses."""
