@@ -1,0 +1,75 @@
+"""Group `risk`: every day a report on the risk of the symbols in the lake, as HTML and JSON."""
+
+import dagster as dg
+
+from assets.risk.command import encoded, history_of
+from assets.risk.days import LEAST
+from assets.risk.page import page
+from assets.risk.report import Report, report
+from infra import clock
+from infra.errors import InputError
+from infra.files import write_atomically
+from infra.settings import settings
+from ingestion.lake import bars
+from ingestion.market import Timeframe
+
+TIMEFRAME = Timeframe.H1
+
+
+@dg.asset(
+    key=["risk", "report"],
+    deps=[dg.AssetKey(["lake", "candles"])],
+    group_name="risk",
+    kinds={"polars", "plotly"},
+    owners=["team:risk"],
+    description="Volatility, VaR with its own backtest, drawdowns, correlations, BTC beta and stress replays, by day.",
+)
+def risk_report() -> dg.MaterializeResult[None]:
+    """Report the risk of the day that has begun."""
+    given = settings()
+    today = clock.now() // clock.DAY * clock.DAY
+    made = report(history_of((), None, TIMEFRAME, given.exchanges[0], 0, today))
+    folder = (given.data_directory / "risk").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / f"{made.date}.html"
+    write_atomically(place, page(made).encode())
+    write_atomically(place.with_suffix(".json"), encoded(made))
+    place_told = dg.MetadataValue.path(str(place))
+    return dg.MaterializeResult(
+        metadata={"report": place_told, "series": len(made.series), "value at risk": _table(made)}
+    )
+
+
+def _table(made: Report) -> dg.MarkdownMetadataValue:
+    rows = "\n".join(
+        f"| {one.name} | {one.volatility['next day']:.0%} | {one.at_risk['filtered'][0.95][0]:.1%} | "
+        f"{one.at_risk['filtered'][0.99][0]:.1%} | {one.at_risk['filtered'][0.99][1]:.1%} | {one.below_peak:.0%} |"
+        for one in made.series
+    )
+    return dg.MetadataValue.md(
+        f"| | volatility | VaR 95 % | VaR 99 % | CVaR 99 % | below peak |\n|{'---|' * 6}\n{rows}"
+    )
+
+
+@dg.schedule(
+    target=dg.AssetSelection.assets(["risk", "report"]),
+    cron_schedule="10 0 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def report_the_risk() -> dg.RunRequest | dg.SkipReason:
+    """Run once the lake holds enough days to say anything."""
+    if not _long_enough():
+        return dg.SkipReason(f"the lake has no candles that are {LEAST} days old; bring history in with `cap import`")
+    return dg.RunRequest()
+
+
+def _long_enough() -> bool:
+    """Tell whether the lake has candles that are old enough; one without any candles raises InputError."""
+    try:
+        old = bars(timeframe=str(TIMEFRAME), exchange=settings().exchanges[0], end=clock.now() - LEAST * clock.DAY)
+    except InputError:
+        return False
+    return not old.is_empty()
+
+
+defs = dg.Definitions(assets=[risk_report], schedules=[report_the_risk])
