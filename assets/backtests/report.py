@@ -111,7 +111,9 @@ def belief(made: Report) -> list[str]:
     m = made.metrics
     lines = []
     if not made.certified:
-        lines.append("[bold red]UNCERTIFIED[/bold red]: the strategy reads the future; nobody can trade this result.")
+        lines.append(
+            "[bold red]UNCERTIFIED[/bold red]: the strategy reads the future, or nobody can tell; do not trade it."
+        )
     if made.count is None:
         lines.append(
             "[bold red]UNCOUNTED[/bold red]: no ledger was reached, so nobody knows how many trials there were."

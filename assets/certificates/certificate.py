@@ -6,6 +6,7 @@ of the method. Anything else is no certificate, and the function is judged again
 
 import re
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -17,9 +18,9 @@ import msgspec
 from assets.certificates.code import code_hash, files_hash
 from assets.certificates.compare import Function
 from assets.certificates.judge import Progress, Verdict, judge
-from assets.certificates.table import ROWS, Columns, data_hash, synthetic
+from assets.certificates.table import Columns, data_hash, synthetic
 from infra import clock
-from infra.errors import PlatformError
+from infra.errors import InputError, PlatformError
 from infra.files import write_atomically
 from infra.settings import settings
 
@@ -36,7 +37,7 @@ class Member:
     name: str
     function: Function
     sources: tuple[ModuleType, ...]
-    rows: int = ROWS  # of synthetic candles that it needs
+    candles: Callable[[], Columns] = synthetic  # what it is judged on
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,10 +55,13 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def certify(member: Member, table: Columns | None = None, progress: Progress = lambda *_: None) -> Certificate:
-    """Judge a member on candles, else on the synthetic ones. Raises InputError where nothing can be said about it."""
-    given = synthetic(member.rows) if table is None else table
+    """Judge a member on candles, else on its own. Raises InputError where nothing can be said about it."""
+    given = member.candles() if table is None else table
     started = time.perf_counter()
-    verdict = judge(member.function, given, progress)
+    try:
+        verdict = judge(member.function, given, progress)
+    except InputError as error:
+        raise type(error)(f"{member.kind} {member.name}: {error}") from error
     return Certificate(
         kind=member.kind,
         name=member.name,
@@ -74,7 +78,7 @@ def certify(member: Member, table: Columns | None = None, progress: Progress = l
 def ensure(member: Member) -> Certificate:
     """Return the certificate that is on record for the member's present code, else certify it now and record that."""
     held = recorded(member.kind, member.name)
-    wanted = (code_hash(member.sources), data_hash(synthetic(member.rows)), method())
+    wanted = (code_hash(member.sources), data_hash(member.candles()), method())
     if held is None or (held.code_hash, held.data_hash, held.method) != wanted:
         held = certify(member)
         with suppress(OSError):  # a folder that cannot be written costs the next run a fifth of a second

@@ -73,8 +73,10 @@ def _said(function: Function, table: Columns) -> dict[str, Column]:
     if not any(present(column).any() for name, column in said.items() if name != CLOCK):
         raise SilentError(f"it has no value in {len(table[CLOCK])} rows, so nothing can be said; give it more rows")
     for name, values in said.items():
-        if first_difference(values, again.get(name)) is not None:
-            raise InputError(f"{name} differs when the same rows are given twice; a seed would make it repeatable")
+        row = first_difference(values, again.get(name))
+        if row is not None:
+            why = "it is random (a seed would help) or reads beyond the last row"
+            raise InputError(f"{name} of row {row} differs when the same rows are given twice: {why}")
     return said
 
 

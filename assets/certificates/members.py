@@ -7,7 +7,7 @@ import numpy as np
 
 from assets.certificates.certificate import Certificate, Member, ensure
 from assets.certificates.judge import SilentError
-from assets.certificates.table import ROWS, TIMEFRAME, Columns
+from assets.certificates.table import ROWS, TIMEFRAME, Columns, synthetic
 from realtime import signals
 from realtime.indicators import Indicator, batch, indicators, modules
 from realtime.kernel import Floats
@@ -43,7 +43,8 @@ def of_strategy(one: Indicator) -> Member:
     """Return a strategy with any parameters; one that has a feed may read all indicators and rules."""
     feeds = hasattr(one.module, "feed")
     reads = (signals, *modules(), *(rule.module for rule in rules())) if feeds else ()
-    return Member("strategy", one.name, partial(_intents, one), (one.module, *reads), ROWS + 2 * max(one.warmup))
+    candles = partial(synthetic, ROWS + 2 * max(one.warmup))
+    return Member("strategy", one.name, partial(_intents, one), (one.module, *reads), candles)
 
 
 def certificate_of(one: Indicator) -> Certificate:

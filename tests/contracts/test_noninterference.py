@@ -6,7 +6,6 @@ import pytest
 from assets.certificates.certificate import Member, certify
 from assets.certificates.compare import present, run
 from assets.certificates.members import KINDS, members
-from assets.certificates.table import synthetic
 from realtime.indicators import indicators
 from realtime.signals import rules
 from realtime.strategies import names
@@ -25,7 +24,7 @@ def test_every_indicator_rule_and_strategy_is_found() -> None:
 def test_other_futures_change_nothing(member: Member) -> None:
     made = certify(member)
     assert made.passed, "; ".join(map(str, made.verdict.leaks))
-    said = run(member.function, synthetic(member.rows))
+    said = run(member.function, member.candles())
     assert set(made.verdict.outputs) == set(said)
     spoken = np.any([present(values) & (values != 0.0) for values in said.values()], axis=0)
     assert spoken[: max(made.verdict.cuts[-3:])].any(), "a certificate of silence is worth nothing"

@@ -12,7 +12,7 @@ from assets.backtests.metrics import daily_returns
 from assets.backtests.metrics.returns import sharpe
 from assets.backtests.report import report, show
 from assets.backtests.run import Result, backtest, wanted
-from assets.certificates.certificate import refuse_leaks
+from assets.certificates.certificate import LeakError, refuse_leaks
 from assets.certificates.members import certificate_of
 from infra.errors import InputError, UnavailableError
 from infra.files import write_atomically
@@ -52,9 +52,7 @@ def run(
     chosen = find(strategy, given.parameters(param))
     for path in (json, html):
         check_folder(path)
-    certificate = certificate_of(chosen)
-    if not uncertified:
-        refuse_leaks(certificate)
+    has_certificate = certified(chosen, uncertified)
     plan = given.plan(
         candles,
         symbol,
@@ -69,7 +67,7 @@ def run(
         leverage,
     )
     result = backtest(plan.history, wanted(chosen, plan.history), plan.terms, plan.capital, plan.sizing)
-    made = report(chosen, plan, result, counted([trial(chosen, plan, result)], uncounted), certificate.passed)
+    made = report(chosen, plan, result, counted([trial(chosen, plan, result)], uncounted), has_certificate)
     show(made, Console())
     if json:
         write_atomically(json, msgspec.json.format(msgspec.json.encode(made.document())) + b"\n")
@@ -77,6 +75,17 @@ def run(
         from assets.backtests.tearsheet import page  # noqa: PLC0415  # plotly takes a second to load
 
         write_atomically(html, page(made).encode())
+
+
+def certified(chosen: Indicator, uncertified: bool) -> bool:
+    """Tell whether a strategy has a certificate. Without one raise LeakError or InputError unless it may go on."""
+    try:
+        refuse_leaks(certificate_of(chosen))
+    except (LeakError, InputError):
+        if uncertified:
+            return False
+        raise
+    return True
 
 
 def check_folder(path: Path | None) -> None:

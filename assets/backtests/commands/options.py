@@ -38,7 +38,7 @@ Uncounted = Annotated[
     bool, typer.Option("--uncounted", help="Go on without PostgreSQL; the report says that nobody counted the trial.")
 ]
 Uncertified = Annotated[
-    bool, typer.Option("--uncertified", help="Go on with a strategy that reads the future; the report says so.")
+    bool, typer.Option("--uncertified", help="Go on with a strategy without a certificate; the report says so.")
 ]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the report as JSON here.")]
 Html = Annotated[Path | None, typer.Option("--html", help="Write a self-contained tear sheet here.")]

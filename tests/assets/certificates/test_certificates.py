@@ -263,6 +263,24 @@ def test_a_backtest_of_a_strategy_that_reads_the_future_is_refused_unless_that_i
     assert cap("certify") == 1, "nothing that is offered is left out"
 
 
+def test_a_strategy_that_nobody_can_judge_is_refused_by_name(peeking: str, tmp_path: Path, shared_data: Path) -> None:
+    file = tmp_path / "more" / "peeking.py"
+    file.write_text(
+        PEEKING.replace(
+            "np.append(candles[", "np.random.default_rng().random(len(candles['close'])) * np.append(candles["
+        )
+    )
+    words = (
+        *("backtest", "--strategy", peeking, "--symbol", "BTCUSDT", "--from", "2023-01-01", "--to", "2023-02-01"),
+        *("--uncounted", "--candles"),
+        shared_data / "candles" / "binance_spot_1h_16_symbols_2021-04_2023-12.parquet",
+    )
+    with pytest.raises(InputError, match=r"strategy peeking: target of row \d+ differs when the same rows are given"):
+        cap(*words)
+    cap(*words, "--uncertified", "--json", "report.json")
+    assert not json.loads(Path("report.json").read_text())["certified"]
+
+
 def test_parameters_under_which_a_strategy_never_trades_rest_on_the_certificate_of_its_defaults(
     shared_data: Path,
 ) -> None:

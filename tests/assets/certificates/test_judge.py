@@ -60,6 +60,30 @@ def test_a_function_that_reads_ahead_by_any_number_of_rows_is_told_that_number(a
     assert {leak.reads - leak.row for leak in leaks if leak.reads} == {ahead}
 
 
+def two_symbols() -> dict[str, np.ndarray]:
+    """Candles of two symbols in one table, in the order in which they are known."""
+    one, other = synthetic(400), synthetic(400, seed=2)
+    names = {"symbol": np.tile(["BTC-USDT", "ETH-USDT"], 400)}
+    return names | {name: np.stack([one[name], other[name]], axis=1).ravel() for name in one}
+
+
+def beta(table: dict[str, np.ndarray], window: slice) -> np.ndarray:
+    found = np.full(len(table["close"]), np.nan)
+    for row in range(1, len(found), 2):
+        seen = table["close"][: row + 1] if window == slice(None) else table["close"]
+        bitcoin, ether = (np.diff(np.log(seen[s::2]))[window] for s in (0, 1))
+        if len(ether) > 10:
+            found[row] = np.dot(ether, bitcoin[: len(ether)]) / np.dot(bitcoin, bitcoin)
+    return found
+
+
+def test_features_across_symbols_are_judged_on_a_table_of_several() -> None:
+    table = two_symbols()
+    assert not judge(lambda t: {"beta": beta(t, slice(None))}, table).leaks
+    (leak,) = judge(lambda t: {"beta": beta(t, slice(0, None))}, table).leaks
+    assert leak.output == "beta"
+
+
 def test_only_the_output_that_leaks_is_accused() -> None:
     (leak,) = judge(lambda t: {"fine": t["close"], "ahead": t["close"][::-1]}, TABLE).leaks
     assert leak.output == "ahead"
@@ -76,7 +100,7 @@ def test_outputs_with_a_clock_of_their_own_are_held_to_it() -> None:
 
 def test_what_cannot_be_judged_is_refused() -> None:
     draw = np.random.default_rng()
-    with pytest.raises(InputError, match="a seed would"):
+    with pytest.raises(InputError, match=r"value of row 0 differs .*seed"):
         judge(lambda table: {"value": draw.random(len(table["close"]))}, TABLE)
     with pytest.raises(InputError, match="799 values for 800 rows"):
         judge(lambda table: {"value": np.diff(table["close"])}, TABLE)
