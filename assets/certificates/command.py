@@ -64,7 +64,7 @@ def certify_(
 
 
 def of_file(path: Path, symbol: str, rows: int) -> Columns:
-    """Read the last candles of one symbol; without `known_at` they are known when they close."""
+    """Read the last candles of one symbol; each is known when it closes."""
     found = read_candles(path)
     names = found["symbol"].unique().sort().to_list()
     if symbol or len(names) == 1:
@@ -88,7 +88,7 @@ def show(made: Sequence[Certificate], console: Console) -> None:
     for one in made:
         said, verdict = ("[green]causal[/green]" if one.passed else "[red]LEAKS[/red]"), one.verdict
         counts = (verdict.rows, len(verdict.cuts), verdict.futures)
-        table.add_row(said, f"{one.kind} {one.name}", *map(str, counts), f"{one.seconds:.3f}", one.code_hash)
+        table.add_row(said, f"{one.kind} {one.name}", *map(str, counts), f"{one.seconds:.3f}", one.code_hash[:8])
     console.print(table)
     for one in made:
         for leak in one.verdict.leaks:

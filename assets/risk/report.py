@@ -101,6 +101,7 @@ def remarks(made: Report) -> list[str]:
         "Beyond: days whose loss was larger than their VaR 99 %, which was forecast from the days before alone.",
         "Kupiec, Christoffersen: how probable so many, and such a sequence, are if it is right; below 0.05 it is not.",
         f"Below peak: now and at the deepest. Beta: against BTC, {RECENT} days.",
+        "Replays, at worst: by the lowest prices in between; of a portfolio, as if all had theirs at the same time.",
     ]
     if made.days.short:
         lines.append(f"Left out, with fewer than {LEAST} whole days: {', '.join(made.days.short)}.")

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assets.certificates.judge import judge
+from assets.certificates.table import synthetic
 from assets.risk.coverage import coverage, independence, kupiec
 from assets.risk.value_at_risk import (
     DECAY,
@@ -103,6 +105,16 @@ def test_the_rolling_forecast_of_a_day_is_what_its_past_alone_says(level: float)
     for day in range(SEED + WINDOW, len(returns)):
         for name, method in METHODS.items():
             assert every[name][day] == pytest.approx(method(returns[:day], level)[0], rel=1e-9)
+
+
+def test_every_forecast_is_certified_not_to_read_the_future() -> None:
+    def forecasts(table):
+        returns = np.diff(table["close"], prepend=table["close"][0]) / table["close"]
+        return {f"{name} {level}": var for level in LEVELS for name, var in rolling(returns, level).items()}
+
+    verdict = judge(forecasts, synthetic(SEED + WINDOW + 400))
+    assert not verdict.leaks, list(map(str, verdict.leaks))
+    assert len(verdict.outputs) == len(LEVELS) * len(METHODS)
 
 
 @given(st.integers(0, 2**32 - 1))
