@@ -4,7 +4,6 @@ import dagster as dg
 
 from assets.risk.command import encoded, history_of
 from assets.risk.days import LEAST
-from assets.risk.page import page
 from assets.risk.report import Report, report
 from infra import clock
 from infra.errors import InputError
@@ -26,6 +25,8 @@ TIMEFRAME = Timeframe.H1
 )
 def risk_report() -> dg.MaterializeResult[None]:
     """Report the risk of the day that has begun."""
+    from assets.risk.page import page  # noqa: PLC0415  # plotly takes a second to load
+
     given = settings()
     today = clock.now() // clock.DAY * clock.DAY
     made = report(history_of((), None, TIMEFRAME, given.exchanges[0], 0, today))

@@ -4,12 +4,11 @@ Likelihood ratios: Kupiec, Techniques for verifying the accuracy of risk measure
 freedom; Christoffersen, Evaluating interval forecasts (1998): independence, one, and both together, two.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import xlogy  # type: ignore[import-untyped]  # scipy has no types
-from scipy.stats import chi2  # type: ignore[import-untyped]  # see above
 
 Hits = npt.NDArray[np.bool_]
 
@@ -66,9 +65,11 @@ def independence(hits: Hits) -> Test:
 
 def _likelihood(found: int, count: int, p: float) -> float:
     """Return the logarithm of p^found · (1 - p)^(count - found), where 0 · log 0 is 0."""
-    return float(xlogy(found, p) + xlogy(count - found, 1.0 - p))
+    hits = found * math.log(p) if found else 0.0
+    return hits + ((count - found) * math.log1p(-p) if found < count else 0.0)
 
 
 def _test(statistic: float, freedom: int) -> Test:
+    """Return a statistic with the upper tail of chi-squared with one or two degrees of freedom."""
     clean = max(statistic, 0.0)
-    return Test(clean, float(chi2.sf(clean, freedom)))
+    return Test(clean, math.erfc(math.sqrt(clean / 2.0)) if freedom == 1 else math.exp(-clean / 2.0))

@@ -11,10 +11,10 @@ what the weighted one says, and a fit that does not converge has no place in a n
 """
 
 from collections.abc import Callable
+from statistics import NormalDist
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.stats import norm  # type: ignore[import-untyped]  # scipy has no types
 
 from assets.backtests.metrics.returns import at_risk
 from realtime.kernel import Floats
@@ -24,6 +24,7 @@ WINDOW = 365
 SEED = 30
 """The first days give the weighted volatility its first value; they are not filtered themselves."""
 DECAY = 0.94
+NORMAL = NormalDist()
 
 
 def volatility(returns: Floats) -> Floats:
@@ -68,8 +69,8 @@ def gaussian(returns: Floats, level: float) -> tuple[float, float]:
     [0.023, 0.027]
     """
     mean, spread = float(returns[-WINDOW:].mean()), float(returns[-WINDOW:].std(ddof=1))
-    z = float(norm.ppf(level))
-    return spread * z - mean, spread * float(norm.pdf(z)) / (1.0 - level) - mean
+    z = NORMAL.inv_cdf(level)
+    return spread * z - mean, spread * NORMAL.pdf(z) / (1.0 - level) - mean
 
 
 METHODS: dict[str, Callable[[Floats, float], tuple[float, float]]] = {
@@ -93,5 +94,5 @@ def rolling(returns: Floats, level: float) -> dict[str, Floats]:
     filtered_past = sliding_window_view(shocks(returns, forecast), WINDOW)[SEED:-1]
     made["historical"][start:] = -np.quantile(past, 1.0 - level, axis=1)
     made["filtered"][start:] = -np.quantile(forecast[start:-1, None] * filtered_past, 1.0 - level, axis=1)
-    made["gaussian"][start:] = past.std(axis=1, ddof=1) * norm.ppf(level) - past.mean(axis=1)
+    made["gaussian"][start:] = past.std(axis=1, ddof=1) * NORMAL.inv_cdf(level) - past.mean(axis=1)
     return made
