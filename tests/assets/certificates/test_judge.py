@@ -1,7 +1,12 @@
 """The judge: every planted leak is caught, no causal function is accused, and what is said about a leak is true."""
 
+from collections.abc import Callable
+
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
+import talib
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +34,34 @@ def test_a_causal_function_passes(name: str) -> None:
     verdict = judge(CAUSAL[name], TABLE)
     assert not verdict.leaks
     assert verdict.futures > 30
+
+
+def rolled(name: str, *words: object) -> Callable[[pd.Series], object]:
+    return lambda close: getattr(close.rolling(20), name)(*words)
+
+
+LIBRARIES: dict[str, Callable[[pd.Series], object]] = {
+    **{f"pandas {name}": rolled(name) for name in ("mean", "std", "skew", "kurt", "median", "rank", "max")},
+    "pandas quantile": rolled("quantile", 0.3),
+    "pandas ewm": lambda close: close.ewm(span=20).std(),
+    "pandas expanding": lambda close: close.expanding().std(),
+    "polars std": lambda close: pl.Series(close.to_numpy()).rolling_std(20),
+    "polars quantile": lambda close: pl.Series(close.to_numpy()).rolling_quantile(0.3, window_size=20),
+    "polars ewm": lambda close: pl.Series(close.to_numpy()).ewm_std(span=20),
+    "numpy convolve": lambda close: np.convolve(close, np.linspace(0.0, 1.0, 50))[: len(close)],
+    "numpy exp": lambda close: np.exp(close / 100.0),
+    "numpy sin": np.sin,
+    "numpy cumprod": lambda close: np.cumprod(close / 100.0),
+    **{f"talib {name}": getattr(talib, name) for name in ("EMA", "RSI", "TRIX", "LINEARREG", "HT_TRENDLINE", "KAMA")},
+}
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_no_causal_function_of_a_library_is_accused_for_its_rounding(name: str) -> None:
+    def function(table):
+        return {"value": np.asarray(LIBRARIES[name](pd.Series(table["close"])), np.float64)}
+
+    assert not judge(function, TABLE).leaks
 
 
 @pytest.mark.parametrize("seed", range(2, 6))
