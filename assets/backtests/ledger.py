@@ -6,7 +6,8 @@ change of its code does. Owner of the table `backtest_trials`.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,9 @@ where strategy = %s and symbols = %s and data_hash = %s
 """
 INSERT = """
 insert into backtest_trials (strategy, symbols, data_hash, config_hash, code_version, configuration, days, daily_sharpe)
-values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing
+select %s, %s, %s, config_hash, %s, configuration::jsonb, days, daily_sharpe
+from unnest(%s::text[], %s::text[], %s::int[], %s::float8[]) as t (config_hash, configuration, days, daily_sharpe)
+on conflict do nothing
 """
 LOCK = 0x6261636B
 """Two processes that make the table at once would meet in PostgreSQL's catalogue: an advisory lock."""
@@ -79,20 +82,35 @@ def code_version(chosen: Indicator) -> str:
 
 
 def count(url: str, trials: Iterable[Trial]) -> Count:
-    """Write trials down and return the count for theirs. Raises UnavailableError if PostgreSQL cannot be reached."""
+    """Write trials of one strategy on the same data down, in one statement, and return the count for theirs.
+
+    Raises UnavailableError if PostgreSQL cannot be reached.
+    """
     every = list(trials)
-    rows = [
-        (t.strategy, t.symbols, t.data_hash, t.config_hash, t.code_version, json.dumps(t.configuration), t.days,
-         t.daily_sharpe if np.isfinite(t.daily_sharpe) else None)
-        for t in every
-    ]  # fmt: skip
+    one = every[0]
+    columns = (
+        [t.config_hash for t in every], [json.dumps(t.configuration) for t in every], [t.days for t in every],
+        [t.daily_sharpe if np.isfinite(t.daily_sharpe) else None for t in every],
+    )  # fmt: skip
+    with _opened(url) as cursor:
+        cursor.execute(INSERT, (one.strategy, one.symbols, one.data_hash, one.code_version, *columns))
+        cursor.execute(COUNT, (one.strategy, one.symbols, one.data_hash))
+        found = cursor.fetchone()
+    return Count(int(found[0]), float(found[1])) if found else Count(0, 0.0)
+
+
+def check(url: str) -> None:
+    """Raise UnavailableError if the ledger cannot be written: before hours of work that nobody could count."""
+    with _opened(url):
+        pass
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[psycopg.Cursor]:
     try:
         with psycopg.connect(url, connect_timeout=PATIENCE_SECONDS) as connection, connection.cursor() as cursor:
             cursor.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
             cursor.execute(TABLE)
-            cursor.executemany(INSERT, rows)
-            cursor.execute(COUNT, rows[0][:3])
-            found = cursor.fetchone()
+            yield cursor
     except psycopg.Error as error:
         raise UnavailableError(f"the trial could not be counted: {str(error).strip()}") from error
-    return Count(int(found[0]), float(found[1])) if found else Count(0, 0.0)

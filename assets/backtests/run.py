@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from assets.backtests.costs import FUNDING_EVERY_HOURS, USUAL_FUNDING_BPS, Terms
-from assets.backtests.engine.layout import EXPECTED, FRACTION, RISK, SCENARIOS, TRADE_COLUMNS, TRADES, VOLATILITY
+from assets.backtests.engine.layout import (
+    AMBIGUOUS,
+    EXPECTED,
+    FRACTION,
+    RISK,
+    SCENARIOS,
+    TRADE_COLUMNS,
+    TRADES,
+    VOLATILITY,
+)  # fmt: skip
 from assets.backtests.engine.simulate import simulate
 from assets.backtests.history import History
 from infra.clock import DAY, HOUR
@@ -90,24 +99,37 @@ def annual_volatility(history: History) -> Floats:
     return np.stack([history.on_grid(s, batch(one, history.columns(s)))[0] * scale for s in every])
 
 
+def check_capital(capital: float) -> None:
+    """Raise InputError for what cannot be traded with."""
+    if not 0.0 < capital < 1e15:
+        raise InputError(f"capital must be above 0: {capital}")
+
+
 def backtest(
     history: History, orders: Floats, terms: Terms, capital: float, sizing: Sizing, funding: Floats | None = None
 ) -> Result:
     """Simulate orders (symbols, INTENTS, bars) on a history."""
-    if not 0.0 < capital < 1e15:
-        raise InputError(f"capital must be above 0: {capital}")
+    check_capital(capital)
     if orders.shape != (len(history.symbols), len(INTENTS), len(history.opened_at)):
         raise InputError(f"orders of shape {orders.shape} do not fit the history")
     rates = usual_funding(history, terms.perpetual) if funding is None else funding
     volatility = annual_volatility(history) if sizing.kind == "volatility" else np.zeros(rates.shape)
     rows = np.tile(terms.row(), (len(history.symbols), 1))
-    made = {}
-    for number, name in enumerate(SCENARIOS):
-        trades = np.full((history.bars.shape[2] * len(history.symbols) + 1, len(TRADE_COLUMNS)), np.nan)
+    bars, wishes, rates = np.ascontiguousarray(history.bars), np.ascontiguousarray(orders), np.ascontiguousarray(rates)
+
+    def simulated(scenario: int) -> Scenario:
+        trades = np.empty((history.bars.shape[2] * len(history.symbols) + 1, len(TRADE_COLUMNS)))
         equity, exposure, account = simulate(
-            history.bars, orders, rates, volatility, rows, history.first, capital,
-            SIZINGS[sizing.kind], sizing.size, number, trades,
+            bars, wishes, rates, volatility, rows, history.first, capital,
+            SIZINGS[sizing.kind], sizing.size, scenario, trades,
         )  # fmt: skip
-        kept = trades[: int(account[TRADES])]
-        made[name] = Scenario(equity, exposure, account, {c: kept[:, n] for n, c in enumerate(TRADE_COLUMNS)})
+        kept = trades[: int(account[TRADES])].copy()
+        return Scenario(equity, exposure, account, {c: kept[:, n] for n, c in enumerate(TRADE_COLUMNS)})
+
+    expected = simulated(EXPECTED)
+    # While no bar's path matters the three readings are one.
+    made = {
+        name: simulated(number) if number != EXPECTED and expected.account[AMBIGUOUS] else expected
+        for number, name in enumerate(SCENARIOS)
+    }
     return Result(history, capital, made)

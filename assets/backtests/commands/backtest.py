@@ -6,17 +6,17 @@ import msgspec
 from rich.console import Console
 
 from assets.backtests.commands import options as given
+from assets.backtests.commands.counting import counted, trial_of
 from assets.backtests.costs import Slippage
-from assets.backtests.ledger import Count, Trial, code_version, count, data_hash
+from assets.backtests.ledger import Trial
 from assets.backtests.metrics import daily_returns
 from assets.backtests.metrics.returns import sharpe
 from assets.backtests.report import report, show
 from assets.backtests.run import Result, backtest, wanted
 from assets.certificates.certificate import LeakError, refuse_leaks
 from assets.certificates.members import certificate_of
-from infra.errors import InputError, UnavailableError
+from infra.errors import InputError
 from infra.files import write_atomically
-from infra.settings import settings
 from ingestion.market import Timeframe
 from realtime.indicators import Indicator
 from realtime.strategies import strategy as find
@@ -97,22 +97,4 @@ def check_folder(path: Path | None) -> None:
 def trial(chosen: Indicator, plan: given.Plan, result: Result) -> Trial:
     """Return what the ledger keeps of a result."""
     daily = daily_returns(result)
-    return Trial(
-        chosen.module.__name__.rpartition(".")[2],
-        ",".join(plan.history.symbols),
-        data_hash(plan.history),
-        code_version(chosen),
-        {**plan.configuration, "parameters": dict(chosen.parameters)},
-        len(daily),
-        sharpe(daily),
-    )
-
-
-def counted(trials: list[Trial], uncounted: bool) -> Count | None:
-    """Count trials. Without PostgreSQL return None if that was allowed, else UnavailableError."""
-    try:
-        return count(settings().postgres, trials)
-    except UnavailableError as error:
-        if uncounted:
-            return None
-        raise UnavailableError(f"{error}; start it with `cap up`, or go on with --uncounted") from error
+    return trial_of(chosen, plan, len(daily), sharpe(daily))

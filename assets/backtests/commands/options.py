@@ -34,6 +34,13 @@ Size = Annotated[
 ]
 Leverage = Annotated[float, typer.Option(help="Of isolated margin, perpetuals only.")]
 Parameter = Annotated[list[str], typer.Option("--param", "-p", help="A parameter of the strategy, such as length=14.")]
+Swept = Annotated[
+    list[str], typer.Option("--param", "-p", help="A parameter and its values, first:last:step, such as fast=5:60:5.")
+]
+Optuna = Annotated[
+    int, typer.Option("--optuna", metavar="N", help="Let Optuna choose N configurations within the ranges.")
+]
+Seed = Annotated[int, typer.Option(help="Of Optuna's draws: the same seed makes the same search.")]
 Uncounted = Annotated[
     bool, typer.Option("--uncounted", help="Go on without PostgreSQL; the report says that nobody counted the trial.")
 ]

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numba
 
@@ -33,3 +33,8 @@ def compiled(function: Function) -> Function:
         return kernel.compiled(function)
     finally:
         numba.config.CACHE_DIR = elsewhere  # type: ignore[attr-defined]  # as it was
+
+
+def inlined(function: Function) -> Function:
+    """Compile a part of a loop into it: a call that hands over arrays costs more than most parts do."""
+    return cast("Function", numba.njit(error_model="numpy", nogil=True, forceinline=True)(function))

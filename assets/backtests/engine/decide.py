@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from assets.backtests.engine.compiling import compiled
+from assets.backtests.engine.compiling import inlined
 from assets.backtests.engine.fill import in_lots, worth
 from assets.backtests.engine.layout import (
     FRACTION,
@@ -26,7 +26,7 @@ from assets.backtests.engine.layout import (
 from realtime.kernel import Floats
 
 
-@compiled
+@inlined
 def sized(
     s: int, target: float, stop: float, trail: float, sizing: int, size: float, volatility: float,
     books: Floats, account: Floats, terms: Floats,
@@ -46,7 +46,7 @@ def sized(
     return units if target > 0.0 else -units
 
 
-@compiled
+@inlined
 def protect(book: Floats, at: int, stop: float, take: float, trail: float) -> None:
     """Replace protective orders, those of the position (STOP) or of the waiting order (NEXT_STOP), by what is given."""
     if not np.isnan(stop):
@@ -57,7 +57,7 @@ def protect(book: Floats, at: int, stop: float, take: float, trail: float) -> No
         book[at + TRAIL - STOP] = trail
 
 
-@compiled
+@inlined
 def decide(
     s: int, intent: Floats, sizing: int, size: float, volatility: float,
     books: Floats, account: Floats, terms: Floats,

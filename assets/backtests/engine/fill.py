@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from assets.backtests.engine.compiling import compiled
+from assets.backtests.engine.compiling import inlined
 from assets.backtests.engine.layout import (
     CASH,
     CLIPPED,
@@ -38,7 +38,7 @@ from assets.backtests.engine.layout import (
 from realtime.kernel import Floats
 
 
-@compiled
+@inlined
 def worth(books: Floats, account: Floats) -> float:
     """Return the equity at the last known prices."""
     total = float(account[CASH])
@@ -47,13 +47,13 @@ def worth(books: Floats, account: Floats) -> float:
     return total
 
 
-@compiled
+@inlined
 def in_lots(units: float, lot: float) -> float:
     """Round a quantity down to whole lots; a millionth of a lot is rounding, not a part of one."""
     return float(np.floor(units / lot + 1e-6) * lot)
 
 
-@compiled
+@inlined
 def payable(s: int, price: float, fee: float, books: Floats, account: Floats, terms: Floats) -> float:
     """Return the units of a symbol by which the account can still increase its positions."""
     equity = account[CASH] + books[s, UNITS] * price
@@ -66,7 +66,7 @@ def payable(s: int, price: float, fee: float, books: Floats, account: Floats, te
     return float(max(0.0, leverage * equity - gross) / (price * (1.0 + leverage * fee)))
 
 
-@compiled
+@inlined
 def record(s: int, t: int, price: float, reason: int, books: Floats, account: Floats, trades: Floats) -> None:
     """Write down a trade that has ended, or that is still open at the end."""
     book, at = books[s], int(account[TRADES])
@@ -82,14 +82,14 @@ def record(s: int, t: int, price: float, reason: int, books: Floats, account: Fl
     account[TRADES] += 1.0
 
 
-@compiled
+@inlined
 def clear(book: Floats) -> None:
     """Forget a position that is gone."""
     book[UNITS] = book[ENTRY] = book[PNL] = book[FEES] = book[SLIPPAGE] = book[FUNDING] = book[LARGEST] = 0.0
     book[STOP] = book[TAKE] = book[TRAIL] = book[EXTREME] = np.nan
 
 
-@compiled
+@inlined
 def pay(
     s: int, units: float, price: float, maker: bool, volume: float, books: Floats, account: Floats, terms: Floats
 ) -> float:
@@ -110,7 +110,7 @@ def pay(
     return paid
 
 
-@compiled
+@inlined
 def fill(
     s: int, t: int, units: float, price: float, maker: bool, volume: float, reason: int,
     books: Floats, account: Floats, terms: Floats, trades: Floats,

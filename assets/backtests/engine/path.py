@@ -6,7 +6,7 @@ open that lies beyond it. A direction `d` is 1 upwards and -1 downwards.
 
 import numpy as np
 
-from assets.backtests.engine.compiling import compiled
+from assets.backtests.engine.compiling import compiled, inlined
 from assets.backtests.engine.fill import clear, fill, record
 from assets.backtests.engine.layout import (
     CASH,
@@ -39,7 +39,7 @@ NOTHING, ENTER_AT_LIMIT, ENTER_AT_TRIGGER, AT_STOP, AT_TAKE, AT_TRAIL, LIQUIDATI
 MOST_EVENTS = 12
 
 
-@compiled
+@inlined
 def liquidation_price(book: Floats, leverage: float, maintenance: float) -> float:
     """Return where the isolated margin of a position falls to its maintenance; 0 where it cannot."""
     if book[UNITS] > 0.0:
@@ -91,7 +91,7 @@ def liquidate(s: int, t: int, books: Floats, account: Floats, terms: Floats, tra
     book[WANTED] = np.nan
 
 
-@compiled
+@inlined
 def enter(
     s: int, t: int, price: float, maker: bool, volume: float,
     books: Floats, account: Floats, terms: Floats, trades: Floats,
@@ -148,7 +148,7 @@ def move(
         book[EXTREME] = end
 
 
-@compiled
+@inlined
 def is_market(book: Floats) -> bool:
     """Tell whether an order waits for the open."""
     return not np.isnan(book[WANTED]) and np.isnan(book[LIMIT]) and np.isnan(book[TRIGGER])

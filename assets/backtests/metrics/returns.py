@@ -23,6 +23,15 @@ def sharpe(daily: Floats) -> float:
     return ratio(float(daily.mean()), float(daily.std(ddof=1))) if len(daily) > 1 else math.nan
 
 
+def sharpes(daily: Floats) -> Floats:
+    """Return `sharpe` of every row."""
+    if daily.shape[1] < 2:
+        return np.full(len(daily), math.nan)
+    spread = daily.std(axis=1, ddof=1)
+    made: Floats = np.where(spread > 1e-15, daily.mean(axis=1) / np.where(spread > 1e-15, spread, 1.0), math.nan)
+    return made
+
+
 def sharpe_lo(daily: Floats) -> float:
     """Return the annual Sharpe ratio adjusted for autocorrelation: SR · q / √(q + 2 Σ (q - k) ρₖ).
 

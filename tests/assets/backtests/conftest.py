@@ -1,16 +1,21 @@
-"""Small histories written down by hand."""
+"""Small histories written down by hand, and a real PostgreSQL."""
 
-from collections.abc import Callable
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import psycopg
 import pytest
 
 from assets.backtests.costs import Slippage, Terms
 from assets.backtests.history import History
 from assets.backtests.run import Result, Sizing, backtest
+from infra.local.postgres import command
 from ingestion.market import Timeframe
 from realtime.strategies import INTENTS
+from tests.conftest import eventually, free_port
 
 START = 1_672_531_200_000_000  # 2023-01-01
 HOUR = 3_600_000_000
@@ -57,3 +62,18 @@ def by_hand() -> Callable[..., History]:
 @pytest.fixture(scope="session")
 def simulated() -> Callable[..., Result]:
     return run
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    """URL of a real PostgreSQL."""
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        server = subprocess.Popen(command(Path(folder) / "postgres", "127.0.0.1", port), stderr=subprocess.DEVNULL)
+        url = f"postgresql://cap@127.0.0.1:{port}/cap"
+        try:
+            eventually(lambda: psycopg.connect(url).close() is None, 60, psycopg.Error)
+            yield url
+        finally:
+            server.terminate()
+            server.wait()

@@ -5,34 +5,14 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from infra.cli import build
 from infra.errors import InputError
-from infra.local.postgres import command
-from tests.conftest import eventually, free_port
 
 FILE = "binance_spot_1h_16_symbols_2021-04_2023-12.parquet"
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    """URL of a real PostgreSQL."""
-    with tempfile.TemporaryDirectory() as folder:
-        port = free_port()
-        server = subprocess.Popen(command(Path(folder) / "postgres", "127.0.0.1", port), stderr=subprocess.DEVNULL)
-        url = f"postgresql://cap@127.0.0.1:{port}/cap"
-        try:
-            eventually(lambda: psycopg.connect(url).close() is None, 60, psycopg.Error)
-            yield url
-        finally:
-            server.terminate()
-            server.wait()
 
 
 def cap(*words: object, postgres: str = "postgresql://cap@127.0.0.1:1/cap") -> subprocess.CompletedProcess[str]:
