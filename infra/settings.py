@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, computed_field
+from pydantic import Field, SecretStr, ValidationError, computed_field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.errors import SettingsError
@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     verify_email: bool = Field(False, description="log in only users whose address was verified; for public servers")
     password_memory_kib: int = Field(19_456, ge=8, description="memory of one argon2id hash")
     password_passes: int = Field(2, ge=1, description="passes of one argon2id hash over its memory")
+    private_webhooks: bool = Field(False, description="let webhooks go to private addresses, and without TLS")
+    telegram_token: SecretStr | None = Field(None, description="of the bot that brings alerts to Telegram")
+    telegram_url: str = Field("https://api.telegram.org", description="where Telegram's Bot API is found")
     public_url: str = Field("http://127.0.0.1:5000", description="where people find the page; links in mails begin so")
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's documented order

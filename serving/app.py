@@ -14,9 +14,12 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from infra.eventlog import open_log
 from infra.settings import Settings
 from serving import routes as folder
 from serving.accounts import policy, service
+from serving.alerts.delivering import Deliverer
+from serving.alerts.evaluating import Evaluator
 from serving.counting import Counting
 from serving.endpoint import Endpoint, resources
 from serving.headers import SecurityHeaders
@@ -82,7 +85,12 @@ def lifespan(settings: Settings) -> Lifespan:
         hub, guests = Hub(client, store), Guests(settings.connections_per_address)
         accounts = service.build(settings, client)
         badges = Badges(accounts)
-        work = (hub.run(), guests.watch(), accounts.database.run(), badges.watch())
+        log = open_log(settings)
+        evaluator = Evaluator(accounts.database, log, client, settings.partitions)
+        deliverer = Deliverer(accounts.database, accounts.sender, settings)
+        work = (
+            hub.run(), guests.watch(), accounts.database.run(), badges.watch(), evaluator.run(), deliverer.run(),
+        )  # fmt: skip
         tasks = [asyncio.create_task(one) for one in work]
         try:
             yield {
@@ -94,6 +102,7 @@ def lifespan(settings: Settings) -> Lifespan:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             accounts.passwords.close()
+            log.close()
             await client.aclose()
 
     return lives

@@ -16,9 +16,10 @@ from starlette.exceptions import HTTPException
 from infra.errors import UnavailableError
 from ingestion.market import Series
 from serving.accounts import policy, subscriptions
-from serving.accounts.database import Row, rows
+from serving.accounts.database import Row, one, rows
 from serving.accounts.policy import Identity, Role
 from serving.accounts.service import Accounts
+from serving.alerts.delivering import document
 from serving.streams import rpc
 
 LOG = structlog.get_logger()
@@ -26,6 +27,12 @@ ROUND_SECONDS = 0.5
 PATIENCE_SECONDS = 1.0  # without an answer of PostgreSQL everybody counts as revoked
 SUBSCRIBED = """
 SELECT user_id, symbol, timeframe, type FROM signal_subscriptions WHERE user_id = ANY(%s)
+"""
+NEWEST = "SELECT coalesce(max(number), 0) AS number FROM alert_events"
+TOLD = """
+SELECT e.number, e.user_id, e.id AS event_id, e.opened_at, e.value, e.alert_id, a.symbol, a.timeframe, a.source, a.name,
+       a.operator, a.threshold
+FROM alert_events e JOIN alerts a ON a.id = e.alert_id WHERE e.number > %s ORDER BY e.number
 """
 
 
@@ -40,6 +47,9 @@ class Bearer(Protocol):
     def wants(self, series: frozenset[Series]) -> None:
         """Give the signals of these series from now on."""
 
+    def alert(self, told: dict[str, object]) -> None:
+        """Tell what an alert has found."""
+
 
 class Badges:
     """See the file's first lines."""
@@ -49,6 +59,7 @@ class Badges:
         self._accounts = accounts
         self._bearers: set[Bearer] = set()
         self._checked_at = time.monotonic()
+        self._told = -1  # number of the newest alert's event that was told; -1: nobody was there to be told
 
     async def show(self, bearer: Bearer, token: str) -> Identity:
         """Make a client somebody. Raises RpcError; a client that was somebody before then is nobody."""
@@ -62,7 +73,7 @@ class Badges:
         before = bearer.identity
         if before is not None and before.user != who.user:
             bearer.revoke("somebody else logged in")
-        used = sum(one.identity is not None and one.identity.user == who.user for one in self._bearers - {bearer})
+        used = sum(b.identity is not None and b.identity.user == who.user for b in self._bearers - {bearer})
         if used >= who.connections:
             why = f"{used} of {who.connections} connections used; the plan {who.plan!r} allows no more"
             raise rpc.RpcError(rpc.TOO_MANY_CONNECTIONS, why)
@@ -95,10 +106,12 @@ class Badges:
     async def _check(self) -> None:
         known = {bearer: bearer.identity for bearer in self._bearers if bearer.identity}
         if not known:
+            self._told = -1
             return
         async with asyncio.timeout(PATIENCE_SECONDS):
             found = await self._accounts.identities.refresh([who.session for who in known.values() if who.session])
             wanted = await self._series([who.user for who in known.values()])
+            events = await self._events()
         now = time.time()
         for bearer, who in known.items():
             if bearer.identity is not who:
@@ -109,6 +122,20 @@ class Badges:
                 self._revoke([bearer], "the session is over or has changed; log in again")
             else:
                 bearer.wants(wanted[who.user])
+                for event in events:
+                    if event["user_id"] == who.user:
+                        bearer.alert(document(event))
+
+    async def _events(self) -> list[Row]:
+        """Return what alerts have told since the last check."""
+        async with self._accounts.database.platform() as transaction:
+            if self._told < 0:
+                newest = await one(transaction, NEWEST)
+                self._told = newest["number"] if newest else 0
+                return []
+            found = await rows(transaction, TOLD, self._told)
+        self._told = max([self._told, *(row["number"] for row in found)])
+        return found
 
     def _revoke(self, bearers: list[Bearer], why: str) -> None:
         for bearer in bearers:

@@ -111,6 +111,13 @@ class Session:
         if self._personal:
             self._personal.wants(series)
 
+    def alert(self, told: dict[str, object]) -> None:
+        """Tell what an alert has found, if the personal channel is subscribed."""
+        if self._personal:
+            params = {"channel": self._personal.spelling, "kind": "alert", "sequence": 0, "data": told}
+            message = {"jsonrpc": "2.0", "method": "update", "params": params}
+            self._outbox.send(text_frame(msgspec.json.encode(message)))
+
     async def _work(self) -> None:
         while self._inbox:
             await self._answer(self._inbox.popleft())

@@ -31,6 +31,13 @@ POST   /api/signals              401 201 201 201 201 201 401 401
 POST   /api/signals/subscribe    401 200 200 200 200 200 401 401
 GET    /api/signals/{id}         401 200 404 404 404 404 401 401
 DELETE /api/signals/{id}         401 204 404 404 404 404 401 401
+GET    /api/alerts               401 200 200 200 200 200 401 401
+POST   /api/alerts               401 201 201 201 201 201 401 401
+GET    /api/alerts/{id}          401 200 404 404 404 404 401 401
+DELETE /api/alerts/{id}          401 204 404 404 404 404 401 401
+GET    /api/destinations         401 200 200 200 200 200 401 401
+POST   /api/destinations         401 201 201 201 201 201 401 401
+DELETE /api/destinations/{id}    401 204 404 404 404 404 401 401
 """
 PUBLIC = """
 GET / · GET /assets/{name} · GET /{name}.svg · GET /health · GET /ready · GET /metrics · GET /openapi.json · GET /docs
@@ -43,7 +50,12 @@ TABLE = {
     for method, path, *statuses in map(str.split, EXPECTED.strip().splitlines())
 }
 OPEN = {tuple(one.split()) for line in PUBLIC.strip().splitlines() for one in line.split(" · ")}
-BODIES = {"PUT": {"name": "Changed"}, "POST": {"symbol": "SOLUSDT"}}
+BODIES = {
+    "PUT": {"name": "Changed"},
+    "POST": {"symbol": "SOLUSDT"},
+    "POST /api/alerts": {"symbol": "BTCUSDT", "source": "price", "operator": "above", "threshold": 1e9},
+    "POST /api/destinations": {"kind": "webhook", "address": "https://example.org/canary"},
+}
 
 
 def served() -> set[tuple[str, str]]:
@@ -71,8 +83,16 @@ class Cast:
         self.admin, self.stranger, self.operator = register("admin"), register("stranger"), register("operator")
         self.write("UPDATE accounts.users SET role = 'operator' WHERE id = %s", self.operator.id)
         self.owner, self.colleague = self.member("analyst"), self.member("viewer")
-        made = self.owner.ask("POST", "/api/signals", json={"symbol": "BTCUSDT"})
-        self.subscription = made.json()["id"]
+        self.own()
+
+    def own(self) -> None:
+        """Something of the owner's for every kind of thing."""
+
+        def made(path: str) -> str:
+            return self.owner.ask("POST", path, json=BODIES.get(f"POST {path}", {"symbol": "BTCUSDT"})).json()["id"]
+
+        self.subscription, self.alert = made("/api/signals"), made("/api/alerts")
+        self.destination = made("/api/destinations")
 
     def write(self, query: str, *values: object) -> None:
         with psycopg.connect(self.postgres, autocommit=True) as connection:
@@ -81,7 +101,7 @@ class Cast:
 
     def member(self, role: str) -> Person:
         """Somebody of the admin's tenant."""
-        self.redis.delete("login:from:127.0.0.1:900")
+        self.redis.delete("login:from:127.0.0.1")
         person = Person(self.server.url, f"canary-{uuid.uuid4().hex}@example.org", str(uuid.uuid4()))
         self.write(
             "INSERT INTO accounts.users (id, tenant_id, email, role, password_hash) "
@@ -111,7 +131,7 @@ def _body(token: str) -> bytes:
 
 @pytest.fixture
 def cast(server: Server, engine: Engine, postgres: str, register: Register) -> Cast:
-    engine.redis.delete("login:from:127.0.0.1:900")
+    engine.redis.delete("login:from:127.0.0.1")
     return Cast(server, engine, postgres, register)
 
 
@@ -121,11 +141,15 @@ def test_everybody_gets_what_the_table_says(cast: Cast, row: tuple[str, str]) ->
     for actor in sorted(ACTORS, key=lambda one: TABLE[row][one] < 300):  # refused ones first: they leave all as it was
         if TABLE[row][actor] == 204:
             cast.owner = cast.member("analyst")
-            cast.subscription = cast.owner.ask("POST", "/api/signals", json={"symbol": "BTCUSDT"}).json()["id"]
-        id_ = cast.subscription if "signals" in path else cast.owner.id
+            cast.own()
+        owned = {"signals": cast.subscription, "alerts": cast.alert, "destinations": cast.destination}
+        id_ = owned.get(path.split("/")[2], cast.owner.id) if path.count("/") > 1 else ""
         token = cast.token(actor)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        body = {"json": BODIES[method]} if method in BODIES and "logout" not in path else {}
+        given = BODIES.get(f"{method} {path}") or BODIES.get(method)
+        if actor == "owner" and path == "/api/destinations":
+            given = {**given, "address": "https://example.org/canary/2"} if given else None
+        body = {"json": given} if given and "logout" not in path else {}
         answer = httpx.request(method, cast.server.url + path.format(id=id_), headers=headers, **body)
         assert answer.status_code == TABLE[row][actor], (actor, answer.text)
         if answer.status_code >= 400:
@@ -197,8 +221,12 @@ def test_nothing_that_a_body_may_not_set_can_be_set(cast: Cast, postgres: str) -
         "POST /api/signals": ("POST", {"symbol": "BTCUSDT"}, {"symbol", "timeframe", "type"}),
         "POST /api/signals/subscribe": ("POST", {"symbol": "BTCUSDT"}, {"symbol", "timeframe", "type"}),
     }
+    price = {"symbol": "BTCUSDT", "source": "price", "operator": "above", "threshold": 1.0}
+    alert = {*price, "timeframe", "name", "repeat", "expires_at"}
     token = {"token": "x"}
     writable |= {
+        "POST /api/alerts": ("POST", price, alert),
+        "POST /api/destinations": ("POST", {"kind": "email"}, {"kind", "address"}),
         "POST /api/auth/login": ("POST", {"email": "x@example.org", "password": PASSWORD}, {"email"}),
         "POST /api/auth/refresh": ("POST", {"refresh_token": "cap_rt_" + "x" * 43}, set()),
         "POST /api/auth/verify": ("POST", token, set()),

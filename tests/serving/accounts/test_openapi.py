@@ -10,14 +10,17 @@ from tests.serving.accounts.conftest import Register
 
 EXAMPLES = 10
 # A password may have the right shape and yet be among the first that are guessed, a token and yet be nobody's; and
-# who registers somebody is not them.
+# who registers somebody is not them. An alert or a destination may be made of parts that do not go together.
 ALLOWED = """
 [auth]
 auto-signup = false
 
 [[operations]]
-include-name = ["POST /api/users", "PUT /api/users/{id}", "POST /api/auth/verify", "POST /api/auth/reset"]
-checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 429]
+include-name = [
+    "POST /api/users", "PUT /api/users/{id}", "POST /api/auth/verify", "POST /api/auth/reset", "POST /api/alerts",
+    "POST /api/destinations",
+]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 409, 429]
 
 [[operations]]
 include-path = "/api/users/{id}"

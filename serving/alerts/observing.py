@@ -1,0 +1,74 @@
+"""What closed on the log, as numbers that alerts are about."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from ingestion.market import CANDLE
+from realtime import outputs
+from realtime.outputs import Kind
+
+TOPICS = (outputs.CANDLES_TOPIC, outputs.INDICATORS_TOPIC, outputs.SIGNALS_TOPIC)
+
+
+class Observation(NamedTuple):
+    """One number of one closed candle; `name` is an indicator's column, else empty."""
+
+    series: str
+    source: str
+    name: str
+    opened_at: int
+    value: float
+
+
+class _Scored(msgspec.Struct):
+    score: float
+
+
+def observations(payload: bytes, wanted: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
+    """Yield what a message tells of the (series, source, name) that are wanted; revisions tell nothing new."""
+    message = outputs.decode(payload)
+    if isinstance(message, outputs.LateTrades) or message.kind != Kind.CLOSED:
+        return
+    if isinstance(message, outputs.Candles):
+        yield from _prices(message, wanted)
+    elif isinstance(message, outputs.Indicators):
+        yield from _indicators(message, wanted)
+    else:
+        yield from _scores(message, wanted)
+
+
+def _prices(message: outputs.Candles, wanted: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
+    candles = np.frombuffer(message.rows, CANDLE)
+    for k, series in enumerate(message.series):
+        if (series, "price", "") in wanted:
+            yield Observation(series, "price", "", int(candles["opened_at"][k]), price(candles[k]))
+
+
+def _indicators(message: outputs.Indicators, wanted: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
+    opened_at = np.frombuffer(message.opened_at, np.int64)
+    values = np.frombuffer(message.values).reshape(len(message.series), len(message.columns))
+    names: dict[str, list[str]] = defaultdict(list)
+    for series, source, name in wanted:
+        if source == "indicator" and name in message.columns:
+            names[series].append(name)
+    for k, series in enumerate(message.series):
+        for name in names.get(series, ()):
+            value = float(values[k, message.columns.index(name)])
+            yield Observation(series, "indicator", name, int(opened_at[k]), value)
+
+
+def _scores(message: outputs.Signals, wanted: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
+    opened_at = np.frombuffer(message.opened_at, np.int64)
+    for k, series in enumerate(message.series):
+        if (series, "signal", "") in wanted:
+            score = msgspec.json.decode(message.documents[k], type=_Scored).score
+            yield Observation(series, "signal", "", int(opened_at[k]), score)
+
+
+def price(candle: np.void) -> float:
+    """Return a candle's close."""
+    return float(int(candle["close"]) / 10 ** int(candle["price_scale"]))
