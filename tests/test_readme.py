@@ -13,7 +13,7 @@ README = (ROOT / "README.md").read_text()
 
 def test_every_cap_command_and_make_target_named_exists() -> None:
     commands = {point.name for point in entry_points(group="cap.commands")}
-    named = set(re.findall(r"^cap (\w+)", README, re.MULTILINE)) | set(re.findall(r"`cap (\w+)[ `]", README))
+    named = set(re.findall(r"^cap (\w[\w-]*)", README, re.MULTILINE)) | set(re.findall(r"`cap (\w[\w-]*)[ `]", README))
     assert named - commands == set()
     assert {"up", "doctor", "decode", "candles", "indicators", "replay"} <= named
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))

@@ -41,6 +41,11 @@ Optuna = Annotated[
     int, typer.Option("--optuna", metavar="N", help="Let Optuna choose N configurations within the ranges.")
 ]
 Seed = Annotated[int, typer.Option(help="Of Optuna's draws: the same seed makes the same search.")]
+InSample = Annotated[int, typer.Option("--in-sample", metavar="DAYS", help="Days that parameters are chosen on.")]
+OutOfSample = Annotated[int, typer.Option("--out-of-sample", metavar="DAYS", help="Days that they are traded.")]
+Anchored = Annotated[
+    bool, typer.Option("--anchored", help="Every sample begins at the first day, instead of moving along.")
+]
 Uncounted = Annotated[
     bool, typer.Option("--uncounted", help="Go on without PostgreSQL; the report says that nobody counted the trial.")
 ]
