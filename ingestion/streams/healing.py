@@ -79,11 +79,11 @@ class Healer:
             after = next(one.first_id for one in ids.holes if one.overlaps(hole)) - 1
             rows = await self.fetch(flow, after_id=after, since=hole.from_at)
             if rows is not None:
-                inside = rows[(rows["id_low"] >= hole.first_id) & (rows["id_low"] <= hole.last_id)]
-                self.take(flow, inside)
-                if len(rows) and not len(inside) and int(rows["id_low"].min()) > hole.last_id:
+                inside = bool(((rows["id_low"] >= hole.first_id) & (rows["id_low"] <= hole.last_id)).any())
+                self.take(flow, rows[ids.unknown(rows)])  # of other gaps, too: one page may heal several
+                if len(rows) and not inside and int(rows["id_low"].min()) > hole.last_id:
                     break  # the exchange no longer has them
-                if len(inside):
+                if inside:
                     continue
             await asyncio.sleep(pause)
             pause = min(pause * 2, 15.0)

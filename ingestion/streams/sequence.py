@@ -92,6 +92,14 @@ class DenseIds:
                 return True
         return False
 
+    def unknown(self, rows: Rows) -> npt.NDArray[np.bool_]:
+        """Tell which rows lie in a hole."""
+        first, last = rows["id_low"].astype(np.int64) - rows["count"] + 1, rows["id_low"].astype(np.int64)
+        found = np.zeros(len(rows), np.bool_)
+        for hole in self.holes:
+            found |= (hole.first_id <= first) & (last <= hole.last_id)
+        return found
+
     def missing(self, hole: Hole) -> int:
         """Return how many ids of a hole are still missing."""
         return sum(

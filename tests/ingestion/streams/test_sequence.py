@@ -39,6 +39,16 @@ def test_a_hole_has_its_exact_span_and_the_times_around_it() -> None:
     assert ids.missing(hole) == 0
 
 
+def test_one_page_may_fill_several_holes() -> None:
+    ids = DenseIds()
+    ids.accept(rows(10))
+    ids.accept(rows(13, 17, 18))
+    page = rows(*range(9, 20))
+    assert page["id_low"][ids.unknown(page)].tolist() == [11, 12, 14, 15, 16]
+    assert accepted(ids, page[ids.unknown(page)]) == [11, 12, 14, 15, 16]
+    assert ids.holes == []
+
+
 def test_merged_trades_count_as_all_their_ids() -> None:
     ids = DenseIds()
     ids.accept(rows(10))
