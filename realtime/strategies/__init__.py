@@ -33,6 +33,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(found.name for found in pkgutil.iter_modules(__path__)))
 
 
+@cache
 def module_of(name: str) -> ModuleType:
     """Return a strategy's file. Raises InputError that lists the known ones."""
     if name not in names():

@@ -14,8 +14,8 @@ from realtime.folding import FRAME, MOST
 from realtime.kernel import WHOLE, Floats
 
 Ints = npt.NDArray[np.int64]
-CHUNK = 512
-"""Bars whose intents (24 KB a symbol) are made and traded before the next ones."""
+CHUNK = 256
+"""Bars whose intents (12 KB a symbol) are made and traded before the next ones."""
 INTENTS = 6
 
 
@@ -81,10 +81,10 @@ def run_lanes(
     symbols, count, width = bars.shape[0], bars.shape[2], initial.shape[1]
     kept = (
         np.empty((symbols, BOOK)), np.empty((symbols, width)), np.empty((symbols, INTENTS, CHUNK)), np.empty(width + 1),
-        np.empty(CHUNK), np.empty(CHUNK), np.empty((1, len(TRADE_COLUMNS))),
+        np.empty(CHUNK), np.empty(1), np.empty((1, len(TRADE_COLUMNS))),
     )  # fmt: skip
     books, states, intents, scratch = bare(kept[0]), bare(kept[1]), bare(kept[2]), bare(kept[3])
-    marked, exposure, trades = bare(kept[4]), bare(kept[5]), bare(kept[6])[:0]
+    marked, exposure, trades = bare(kept[4]), bare(kept[5])[:0], bare(kept[6])[:0]
     frame = np.empty(FRAME, np.int64)
     arguments, initial, columns, bars = bare(arguments), bare(initial), bare(columns), bare(bars)
     funding, volatility, terms = bare(funding), bare(volatility), bare(terms)

@@ -197,8 +197,12 @@ def pass_by(
     bars: Floats, first: int, last: int, books: Floats, account: Floats, at: int, equity: Floats, exposure: Floats
 ) -> None:
     """Let bars pass in which nothing happens: only prices change."""
+    cash, gross = account[CASH], exposure.shape[0] > 0
     for n in range(last - first):
-        equity[(at + n) & WHOLE], exposure[(at + n) & WHOLE] = account[CASH], 0.0
+        equity[(at + n) & WHOLE] = cash
+    if gross:
+        for n in range(last - first):
+            exposure[(at + n) & WHOLE] = 0.0
     for s in range(books.shape[0]):
         units, mark, best = books[s, UNITS], books[s, MARK], books[s, EXTREME]
         if units == 0.0:
@@ -212,7 +216,8 @@ def pass_by(
                 mark = mark if np.isnan(close) else close
                 value = units * mark
                 equity[(at + n) & WHOLE] += value
-                exposure[(at + n) & WHOLE] += abs(value)
+                if gross:
+                    exposure[(at + n) & WHOLE] += abs(value)
                 best = better(units, best, bars[s, 1, t], bars[s, 2, t])
         books[s, MARK], books[s, EXTREME] = mark, best
 
@@ -223,7 +228,10 @@ def advance(
     first: int, last: int, sizing: int, size: float, scenario: int,
     books: Floats, account: Floats, trades: Floats, equity: Floats, exposure: Floats,
 ) -> None:  # fmt: skip
-    """Go through bars `first` up to `last`; what was wanted at bar t is at `t - shift`, equity goes to `t - first`."""
+    """Go through bars `first` up to `last`; what was wanted at bar t is at `t - shift`, equity goes to `t - first`.
+
+    Exposure goes there too, unless its array is empty.
+    """
     symbols, t = books.shape[0], first
     while t < last:
         busy = min(last, t + AHEAD)
@@ -239,7 +247,9 @@ def advance(
                 if not np.isnan(bars[s, 3, t]):
                     books[s, MARK] = bars[s, 3, t]
                 gross += abs(books[s, UNITS]) * books[s, MARK]
-            equity[t - first], exposure[t - first] = worth(books, account), gross
+            equity[t - first] = worth(books, account)
+            if exposure.shape[0] > 0:
+                exposure[t - first] = gross
             for s in range(symbols):
                 if not np.isnan(bars[s, 3, t]):
                     decide(s, intents[s, :, t - shift], sizing, size, volatility[s, t], books, account, terms)
