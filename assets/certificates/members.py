@@ -8,7 +8,7 @@ import numpy as np
 from assets.certificates.certificate import Certificate, Member, ensure
 from assets.certificates.judge import SilentError
 from assets.certificates.table import ROWS, TIMEFRAME, Columns, synthetic
-from realtime import signals
+from realtime import features, signals
 from realtime.indicators import Indicator, batch, indicators, modules
 from realtime.kernel import Floats
 from realtime.signals import Rule, rules
@@ -32,6 +32,12 @@ def every_indicator() -> list[Member]:
 def every_rule() -> list[Member]:
     """Return the rules of signals; whatever an indicator reads, a rule reads."""
     return [Member("rule", one.name, partial(_opinion, one), (signal_score, one.module, *modules())) for one in rules()]
+
+
+def every_feature() -> list[Member]:
+    """Return the features that models read, as one member: a model has all of them or none."""
+    candles = partial(synthetic, ROWS + 2 * features.LOOKBACK)
+    return [Member("feature", features.NAME, _features, (features,), candles)]
 
 
 def every_strategy() -> list[Member]:
@@ -59,6 +65,7 @@ KINDS: Mapping[str, Callable[[], list[Member]]] = {
     "indicator": every_indicator,
     "rule": every_rule,
     "strategy": every_strategy,
+    "feature": every_feature,
 }
 
 
@@ -72,6 +79,11 @@ def _values(one: Indicator, table: Columns) -> dict[str, Floats]:
 
 def _opinion(one: Rule, table: Columns) -> dict[str, Floats]:
     return {one.name: one.module.rule(signal_score.view(_bars(table), TIMEFRAME))}
+
+
+def _features(table: Columns) -> dict[str, Floats]:
+    bars = _bars(table)
+    return dict(zip(features.FEATURES, features.table({**bars, "bitcoin": bars["close"]}).T, strict=True))
 
 
 def _intents(one: Indicator, table: Columns) -> dict[str, Floats]:

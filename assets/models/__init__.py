@@ -1,0 +1,1 @@
+"""Models: labels, purged cross-validation, training, the registry and its gate."""

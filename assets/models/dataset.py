@@ -1,0 +1,51 @@
+"""Rows to learn from: features and labels of all symbols of a history."""
+
+import hashlib
+
+import numpy as np
+
+from assets.backtests.history import COLUMNS, History
+from assets.models.labels import ewm_volatility, triple_barrier, uniqueness
+from assets.models.training import Rows
+from infra.errors import InputError
+from realtime import features
+from realtime.kernel import Floats
+
+HORIZON = 24
+WIDTH = 2.0
+SPAN = 168
+BITCOIN = "BTC-USDT"
+
+
+def columns(history: History, symbol: int) -> dict[str, Floats]:
+    """Return what features read of one symbol. Raises InputError without bitcoin."""
+    if BITCOIN not in history.symbols:
+        raise InputError(f"the features read {BITCOIN}, too; add its candles")
+    own = {name: history.bars[symbol, k] for k, name in enumerate(COLUMNS)}
+    bitcoin = history.bars[history.symbols.index(BITCOIN), COLUMNS.index("close")]
+    return {"opened_at": history.opened_at.astype(np.float64), "bitcoin": bitcoin, **own}
+
+
+def dataset(history: History) -> Rows:
+    """Return all rows whose features and outcome are known, symbol after symbol."""
+    parts = [_symbol(history, s) for s in range(len(history.symbols))]
+    return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in Rows.__slots__))
+
+
+def dataset_hash(rows: Rows) -> str:
+    """Return the hash of everything that is learned from."""
+    made = hashlib.sha256()
+    for name in Rows.__slots__:
+        made.update(np.ascontiguousarray(getattr(rows, name)).tobytes())
+    return made.hexdigest()
+
+
+def _symbol(history: History, s: int) -> Rows:
+    own, length = columns(history, s), history.timeframe.microseconds
+    width = WIDTH * ewm_volatility(own["close"], SPAN) * HORIZON**0.5 / 2.0
+    labels = triple_barrier(own["high"], own["low"], own["close"], width, HORIZON)
+    made, weight = features.table(own), uniqueness(labels)
+    asked = np.arange(len(made)) >= history.first
+    known = np.flatnonzero(asked & (labels.end >= 0) & np.isfinite(made).all(axis=1))
+    known_at = history.opened_at + length
+    return Rows(made[known], labels.outcome[known], weight[known], known_at[known], known_at[labels.end[known]])

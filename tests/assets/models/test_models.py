@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skops.io
+from mlflow.tracking import MlflowClient
+
+from assets.backtests.history import History
+from assets.models.dataset import columns, dataset, dataset_hash
+from assets.models.gate import decide
+from assets.models.registry import MODEL, register
+from assets.models.training import CANDIDATES, Rows, logits, train
+from infra.clock import HOUR
+from infra.errors import InputError
+from ingestion.market import Timeframe
+from realtime import features, model_file
+
+
+def rows(edge: float, seed: int = 1, n: int = 2_400) -> Rows:
+    noise = np.random.default_rng(seed)
+    made = noise.normal(size=(n, 4))
+    p = 1.0 / (1.0 + np.exp(-edge * made[:, 0]))
+    starts = np.arange(n) * HOUR
+    return Rows(made, (noise.random(n) < p).astype(float), np.ones(n), starts, starts + 5 * HOUR)
+
+
+def history(bars: int = 1_500, missing: int | None = None) -> History:
+    noise = np.random.default_rng(3)
+    close = 100.0 * np.exp(np.cumsum(noise.normal(0, 0.01, (2, bars)), axis=1))
+    high, low = close * 1.004, close * 0.996
+    table = np.stack([close, high, low, close, noise.random((2, bars)) + 1.0], axis=1)
+    if missing is not None:
+        table[:, :, missing] = np.nan
+    at = np.arange(bars) * HOUR
+    return History(("BTC-USDT", "ETH-USDT"), Timeframe.H1, at, table, 0, "noise", int(at[-1]) + HOUR)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_noise_is_not_promoted(seed: int) -> None:
+    assert not decide(train(rows(0.0, seed), 5 * HOUR), certified=True).promoted
+
+
+def test_an_edge_is_promoted_and_only_with_a_certificate() -> None:
+    made = train(rows(0.8), 5 * HOUR)
+    assert decide(made, certified=True).promoted
+    refused = decide(made, certified=False)
+    assert (refused.promoted, [one.partition(":")[0] for one in refused.reasons]) == (False, ["no", "yes", "yes"])
+
+
+def test_the_same_data_make_the_same_model_file() -> None:
+    one, other = (model_file.dump(train(rows(0.8), 5 * HOUR).model) for _ in range(2))
+    assert model_file.digest(one) == model_file.digest(other)
+
+
+def test_every_candidate_survives_its_file_bit_for_bit() -> None:
+    data = rows(0.8, n=2_000)
+    for make in CANDIDATES.values():
+        model = make().fit(data.features, data.outcome)
+        content = model_file.dump(model)
+        read = model_file.load(content, model_file.digest(content))
+        assert logits(read, data.features).tobytes() == logits(model, data.features).tobytes()
+
+
+def test_one_flipped_bit_is_noticed_before_anything_is_read() -> None:
+    content = model_file.dump({"weights": np.arange(9.0)})
+    bad = bytearray(content)
+    bad[len(bad) // 2] ^= 1
+    with pytest.raises(InputError, match="not the one that was registered"):
+        model_file.load(bytes(bad), model_file.digest(content))
+
+
+def test_a_type_of_someone_else_is_not_built() -> None:
+    content = skops.io.dumps({"a": model_file.InputError})
+    with pytest.raises(InputError, match="not trusted"):
+        model_file.load(content, model_file.digest(content))
+
+
+@pytest.mark.parametrize("cut", [170, 171, 400, 777, 1_500])
+def test_the_online_row_is_the_row_of_the_table_bit_for_bit(cut: int) -> None:
+    every = columns(history(), 1)
+    online = features.table({name: one[cut - features.LOOKBACK : cut] for name, one in every.items()})[-1]
+    assert online.tobytes() == features.table(every)[cut - 1].tobytes()
+    assert np.isfinite(online).all()
+
+
+def test_a_missing_bar_makes_features_unknown_as_long_as_they_would_read_it() -> None:
+    made = features.table(columns(history(missing=500), 1))
+    day = list(features.FEATURES).index("volatility_24")
+    assert np.flatnonzero(np.isnan(made[200:, day])).tolist() == list(range(300, 325))
+
+
+def test_the_dataset_is_the_same_twice_and_knows_no_row_across_a_gap() -> None:
+    one, gap = dataset(history()), dataset(history(missing=800))
+    assert dataset_hash(one) == dataset_hash(dataset(history()))
+    assert not ((gap.starts <= 800 * HOUR) & (gap.ends > 800 * HOUR + HOUR)).any()
+    assert len(gap.outcome) < len(one.outcome)
+
+
+def test_only_what_the_gate_lets_through_becomes_champion_and_both_are_recorded(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    for edge, aliases in ((0.8, {"challenger": "1", "champion": "1"}), (0.0, {"challenger": "2", "champion": "1"})):
+        made = train(rows(edge), 5 * HOUR)
+        decision = decide(made, certified=True)
+        register(made, decision, {"features": "test"}, list("abcd"), uri, (tmp_path / "files").as_uri())
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        found = {name: str(version) for name, version in client.get_registered_model(MODEL).aliases.items()}
+        assert found == aliases, found
+    refused = client.get_model_version(MODEL, "2")
+    assert (refused.tags["promoted"], "no: better than the base rate" in refused.tags["reasons"]) == ("False", True)
+    champion = client.get_model_version_by_alias(MODEL, "champion")
+    [content] = (tmp_path / "files").glob(f"{champion.run_id}/artifacts/model/model.skops")
+    model_file.load(content.read_bytes(), champion.tags["sha256"])
