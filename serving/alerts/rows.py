@@ -33,10 +33,16 @@ NEWEST = 50
 async def room(transaction: Transaction, who: Identity, what: str) -> None:
     """Make sure that the plan allows one more. Raises PlanError."""
     await one(transaction, "SELECT id FROM users WHERE id = %s FOR UPDATE", who.user)  # one at a time: limits hold
-    meter = await one(transaction, METERS[what], who.user, who.tenant)
-    assert meter is not None
+    meter = await used(transaction, who, what)
     if meter["used"] >= meter["most"]:
         raise PlanError(what, meter["used"], meter["most"], meter["plan"])
+
+
+async def used(transaction: Transaction, who: Identity, what: str) -> Row:
+    """Return how many `alerts` or `destinations` there are, how many the plan allows, and its name."""
+    meter = await one(transaction, METERS[what], who.user, who.tenant)
+    assert meter is not None
+    return meter
 
 
 async def add_alert(

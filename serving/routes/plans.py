@@ -6,6 +6,7 @@ from serving.accounts import subscriptions
 from serving.accounts.database import rows
 from serving.accounts.service import accounts, identity
 from serving.accounts.shapes import Plans, Subscription
+from serving.alerts import rows as alerts
 from serving.endpoint import Endpoint
 from serving.parameters import Nothing
 
@@ -20,8 +21,10 @@ async def mine(request: Request, _query: Nothing) -> object:
     """Answer with the plan of the asker's tenant."""
     who = identity(request)
     async with accounts(request).database.tenant(who.tenant) as transaction:
-        usage = subscriptions.told(await subscriptions.used(transaction, who))
-    return {"plan": usage["plan"], "usage": {"subscriptions": usage}}
+        usage = {"subscriptions": subscriptions.told(await subscriptions.used(transaction, who))}
+        for what in alerts.METERS:
+            usage[what] = subscriptions.told(await alerts.used(transaction, who, what))
+    return {"plan": who.plan, "usage": usage}
 
 
 ENDPOINTS = (

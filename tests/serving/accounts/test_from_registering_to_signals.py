@@ -168,10 +168,11 @@ def test_plans_and_usage_are_shown(register: Register) -> None:
     person = register()
     plans = person.ask("GET", "/api/plans").json()["items"]
     assert [plan["name"] for plan in plans] == ["free", "pro", "team"]
-    assert plans[0]["limits"] == {"subscriptions": 10, "connections": 3}
+    assert plans[0]["limits"] == {"subscriptions": 10, "connections": 3, "alerts": 5, "destinations": 2}
     person.ask("POST", "/api/signals", json={"symbol": "BTCUSDT"})
     told = person.ask("GET", "/api/subscriptions").json()
     assert (told["plan"], told["usage"]["subscriptions"]["text"]) == ("free", "1 of 10 used")
+    assert [told["usage"][name]["text"] for name in ("alerts", "destinations")] == ["0 of 5 used", "0 of 2 used"]
 
 
 def test_a_token_in_the_address_is_refused(server: Server, register: Register) -> None:
