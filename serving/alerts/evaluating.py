@@ -25,7 +25,7 @@ from serving.alerts.condition import met
 from serving.alerts.observing import TOPICS, Observation, observations, price
 
 LOG = structlog.get_logger()
-LOAD_SECONDS = 1.0
+PEEK_SECONDS = 1.0
 WAIT_MS = 250
 PAUSE_SECONDS = 1.0
 ACTIVE = """
@@ -57,7 +57,7 @@ class Evaluator:
         self._offsets: dict[Position, int] = {}
         self._alerts: dict[tuple[str, str, str], list[Row]] = {}
         self._last: dict[UUID, float] = {}
-        self._loaded_at = 0.0
+        self._peeked_at = 0.0
 
     async def run(self) -> None:
         """Work until cancelled; what is away is waited for."""
@@ -80,13 +80,15 @@ class Evaluator:
     async def _round(self) -> None:
         if not self._offsets:
             await self._begin()
-        if time.monotonic() - self._loaded_at > LOAD_SECONDS:
+        if time.monotonic() - self._peeked_at > PEEK_SECONDS:
+            self._peeked_at = time.monotonic()
             await self._write([], self._offsets)
             await self._load()
             await self._peek()
         found = await asyncio.to_thread(self._log.read, self._offsets, most=500, wait_ms=WAIT_MS)
         if not found:
             return
+        await self._load()  # after reading: an alert made before a candle closed is heard of
         reached = dict(self._offsets)
         seen: list[Observation] = []
         for message in found:
@@ -125,7 +127,7 @@ class Evaluator:
         for row in found:
             row["last"] = self._last.get(row["id"], row["last"])
             by_subject[row["series"], row["source"], row["name"]].append(row)
-        self._alerts, self._loaded_at = dict(by_subject), time.monotonic()
+        self._alerts = dict(by_subject)
 
     def _judge(self, seen: list[Observation]) -> list[tuple[Row, Observation]]:
         fired = []

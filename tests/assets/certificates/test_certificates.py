@@ -234,10 +234,12 @@ def peeking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     folder.mkdir()
     (folder / "peeking.py").write_text(PEEKING)
     monkeypatch.setattr(strategies, "__path__", [*strategies.__path__, str(folder)])
-    strategies.names.cache_clear()
+    for cached in (strategies.names, strategies.module_of):
+        cached.cache_clear()
     yield "peeking"
-    strategies.names.cache_clear()
-    sys.modules.pop("realtime.strategies.peeking")
+    for cached in (strategies.names, strategies.module_of):
+        cached.cache_clear()
+    sys.modules.pop("realtime.strategies.peeking", None)
 
 
 def test_a_backtest_of_a_strategy_that_reads_the_future_is_refused_unless_that_is_asked_for(

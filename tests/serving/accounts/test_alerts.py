@@ -5,7 +5,6 @@ import contextlib
 import itertools
 import json
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -128,7 +127,6 @@ def alert(person: Person, source: str, operator: str, threshold: float, **more: 
     body = {"symbol": "BTCUSDT", "source": source, "operator": operator, "threshold": threshold, **more}
     made = person.ask("POST", "/api/alerts", json=body)
     assert made.status_code == 201, made.text
-    time.sleep(1.3)  # alerts are read once a second; there is nothing to poll for that would tell
     return made.json()["id"]
 
 
@@ -307,7 +305,6 @@ def test_an_expired_alert_keeps_silent(
     person = register()
     of, other = (alert(person, "price", "above", 500.0, repeat="every_close") for _ in range(2))
     ask(settings["postgres_url"], "UPDATE accounts.alerts SET expires_at = %s WHERE id = %s", datetime.now(UTC), of)
-    time.sleep(1.3)
     tape.close_candle(series(), next(MINUTES) * 100, 501_00)
     eventually(lambda: events(person, other))
     assert events(person, of) == []
