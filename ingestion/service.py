@@ -116,7 +116,7 @@ class Ingestion:
     async def _open(self, name: str, memory: Memory, tasks: asyncio.TaskGroup) -> str:
         exchange = open_exchange(name, self.settings.simulator_url)
         rest = RestClient(exchange)
-        healer = Healer(rest.healing())
+        healer = Healer(rest)
         feed = Feed(
             exchange, self.publisher, self.tape, self.settings.partitions, healer.on_hole,
             simulated=self.settings.simulated,

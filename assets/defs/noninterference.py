@@ -14,7 +14,7 @@ CHECK = "nothing_reads_the_future"
     kinds={"numba", "polars"},
     owners=["team:quality"],
     check_specs=[dg.AssetCheckSpec(CHECK, asset=["quality", "noninterference"], blocking=True)],
-    description="Every indicator, rule and strategy is given other futures; what it said before must stay bit-equal.",
+    description="All that is offered is given other futures; what it said before must stay bit-equal.",
 )
 def certificates(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads [None] as two outputs
     """Certify all and put the certificates on record."""

@@ -9,11 +9,11 @@ import structlog
 from infra import clock
 from infra.errors import InputError, UnavailableError
 from ingestion import metrics
-from ingestion.exchanges.exchange import Rest
 from ingestion.market import TRADE
 from ingestion.messages import Rows
 from ingestion.streams.feed import Feed, healed
 from ingestion.streams.flow import Flow
+from ingestion.streams.rest import RestClient
 from ingestion.streams.sequence import DenseIds, Hole, LooseIds
 
 REORDER_SECONDS = 0.25
@@ -29,9 +29,9 @@ MISSING_IDS, NO_CONNECTION, SILENT = "trade ids are missing", "the connection wa
 class Healer:
     """Heals the gaps of one exchange."""
 
-    def __init__(self, rest: Rest) -> None:
-        """Use this REST client."""
-        self._rest = rest
+    def __init__(self, rest: RestClient) -> None:
+        """Use this REST client: all of its budget to begin with, half of it to heal."""
+        self._whole, self._rest = rest, rest.healing()
         self.feed: Feed  # set by the service: feed and healer know each other
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -136,15 +136,15 @@ class Healer:
             metrics.HEALED.labels(self.feed.exchange.name).inc(len(rows))
             self.feed.take(flow, healed(rows))
 
-    async def fetch(self, flow: Flow, *, after_id: int, since: int) -> Rows | None:
+    async def fetch(self, flow: Flow, *, after_id: int, since: int, rest: RestClient | None = None) -> Rows | None:
         """Fetch trades; None if the exchange does not answer."""
         try:
-            return await self.feed.exchange.trades(self._rest, flow.instrument, after_id=after_id, since=since)
+            return await self.feed.exchange.trades(rest or self._rest, flow.instrument, after_id=after_id, since=since)
         except (UnavailableError, InputError, KeyError, ValueError, TypeError) as error:
             structlog.get_logger().warning("trades could not be fetched", symbol=flow.name, reason=str(error)[:200])
             return None
 
     async def since(self, flow: Flow, at: int) -> Rows:
         """Fetch trades since a time, for a minute that had begun before we came; none if that fails."""
-        rows = await self.fetch(flow, after_id=0, since=at)
+        rows = await self.fetch(flow, after_id=0, since=at, rest=self._whole)
         return np.empty(0, TRADE) if rows is None else healed(rows)

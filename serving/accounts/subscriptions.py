@@ -8,9 +8,9 @@ from starlette.exceptions import HTTPException
 
 from ingestion.market import TIMEFRAMES, Series, Timeframe
 from serving import channels
+from serving.accounts import meters
 from serving.accounts.database import Row, Transaction, change, one, rows
 from serving.accounts.policy import Identity
-from serving.problems import PlanError
 
 Type = Literal["technical", "structure", "model", "all"]
 COLUMNS = "id::text, symbol, nullif(timeframe, '') AS timeframe, type"
@@ -18,16 +18,11 @@ ADD = f"""
 INSERT INTO signal_subscriptions (id, tenant_id, user_id, symbol, timeframe, type)
 VALUES (%s, %s, %s, %s, %s, %s) RETURNING {COLUMNS}
 """  # noqa: S608 - constants
-USED = """
-SELECT (SELECT count(*) FROM signal_subscriptions WHERE user_id = %s) AS used,
-       (p.limits ->> 'subscriptions')::integer AS most, p.name AS plan
-FROM tenants t JOIN plans p ON p.name = t.plan WHERE t.id = %s
-"""
 
 
 async def add(transaction: Transaction, who: Identity, symbol: str, timeframe: str | None, kind: Type) -> Row:
     """Subscribe; twice is once. Raises 403 that tells how much of the plan is used."""
-    await one(transaction, "SELECT id FROM users WHERE id = %s FOR UPDATE", who.user)  # one at a time: limits hold
+    await meters.lock(transaction, who)
     wanted = (who.user, symbol, timeframe or "", kind)
     known = await one(
         transaction,
@@ -36,9 +31,7 @@ async def add(transaction: Transaction, who: Identity, symbol: str, timeframe: s
     )
     if known:
         return known
-    meter = await used(transaction, who)
-    if meter["used"] >= meter["most"]:
-        raise PlanError("subscriptions", meter["used"], meter["most"], meter["plan"])
+    await meters.room(transaction, who, "subscriptions")
     made = await one(
         transaction,
         ADD,
@@ -46,19 +39,6 @@ async def add(transaction: Transaction, who: Identity, symbol: str, timeframe: s
     )
     assert made is not None
     return made
-
-
-async def used(transaction: Transaction, who: Identity) -> Row:
-    """Return how many subscriptions there are, how many the plan allows, and the plan's name."""
-    found = await one(transaction, USED, who.user, who.tenant)
-    assert found is not None
-    return found
-
-
-def told(meter: Row) -> dict[str, object]:
-    """Say it for people, too: "37 of 50 used"."""
-    text = f"{meter['used']} of {meter['most']} used"
-    return {"used": meter["used"], "limit": meter["most"], "plan": meter["plan"], "text": text}
 
 
 async def all_of(transaction: Transaction, user: UUID) -> list[Row]:

@@ -57,6 +57,7 @@ class Evaluator:
         self._offsets: dict[Position, int] = {}
         self._alerts: dict[tuple[str, str, str], list[Row]] = {}
         self._last: dict[UUID, float] = {}
+        self._written: dict[Position, int] = {}  # positions of the last transaction
         self._peeked_at = 0.0
 
     async def run(self) -> None:
@@ -82,7 +83,8 @@ class Evaluator:
             await self._begin()
         if time.monotonic() - self._peeked_at > PEEK_SECONDS:
             self._peeked_at = time.monotonic()
-            await self._write([], self._offsets)
+            if self._offsets != self._written:
+                await self._write([], self._offsets)
             await self._load()
             await self._peek()
         found = await asyncio.to_thread(self._log.read, self._offsets, most=500, wait_ms=WAIT_MS)
@@ -177,6 +179,7 @@ class Evaluator:
             for alert_id, value in self._last.items():
                 await change(transaction, "UPDATE alerts SET last = %s WHERE id = %s", value, alert_id)
         self._last.clear()
+        self._written = dict(reached)
 
     async def _fire(self, transaction: Transaction, alert: Row, seen: Observation) -> None:
         event = uuid4()

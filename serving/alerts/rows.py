@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 
 from starlette.exceptions import HTTPException
 
+from serving.accounts import meters
 from serving.accounts.database import Row, Transaction, change, one, rows
 from serving.accounts.policy import Identity
-from serving.problems import PlanError
 
 ALERT = """
 id::text, symbol, timeframe, source, nullif(name, '') AS name, operator, threshold, repeat, active,
@@ -16,11 +16,6 @@ id::text, symbol, timeframe, source, nullif(name, '') AS name, operator, thresho
 """
 DESTINATION = "id::text, kind, address"
 EVENT = "id::text, opened_at, value, (extract(epoch FROM told_at) * 1000000)::bigint AS told_at"
-METER = """
-SELECT (SELECT count(*) FROM {0} WHERE user_id = %s{1}) AS used, (p.limits ->> '{0}')::integer AS most, p.name AS plan
-FROM tenants t JOIN plans p ON p.name = t.plan WHERE t.id = %s
-"""
-METERS = {"alerts": METER.format("alerts", " AND active"), "destinations": METER.format("destinations", "")}
 DELIVERIES = """
 SELECT d.kind, d.address, x.attempts, x.error,
        CASE WHEN x.done_at IS NOT NULL THEN 'delivered' WHEN x.dead_at IS NOT NULL THEN 'dead'
@@ -30,27 +25,13 @@ FROM alert_deliveries x JOIN destinations d ON d.id = x.destination_id WHERE x.e
 NEWEST = 50
 
 
-async def room(transaction: Transaction, who: Identity, what: str) -> None:
-    """Make sure that the plan allows one more. Raises PlanError."""
-    await one(transaction, "SELECT id FROM users WHERE id = %s FOR UPDATE", who.user)  # one at a time: limits hold
-    meter = await used(transaction, who, what)
-    if meter["used"] >= meter["most"]:
-        raise PlanError(what, meter["used"], meter["most"], meter["plan"])
-
-
-async def used(transaction: Transaction, who: Identity, what: str) -> Row:
-    """Return how many `alerts` or `destinations` there are, how many the plan allows, and its name."""
-    meter = await one(transaction, METERS[what], who.user, who.tenant)
-    assert meter is not None
-    return meter
-
-
 async def add_alert(
     transaction: Transaction, who: Identity, symbol: str, timeframe: str, source: str, name: str, operator: str,
     threshold: float, repeat: str, expires_at: datetime | None,
 ) -> Row:  # fmt: skip
     """Make an alert. Raises PlanError."""
-    await room(transaction, who, "alerts")
+    await meters.lock(transaction, who)
+    await meters.room(transaction, who, "alerts")
     query = f"""INSERT INTO alerts (id, tenant_id, user_id, symbol, timeframe, source, name, operator, threshold,
                                     repeat, expires_at)
                 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING {ALERT}"""  # noqa: S608 - constants
@@ -66,6 +47,7 @@ async def add_destination(
     transaction: Transaction, who: Identity, kind: str, address: str, secret: str | None
 ) -> Row | None:
     """Make a destination; None if the user has it already. Raises PlanError."""
+    await meters.lock(transaction, who)
     known = await one(
         transaction,
         "SELECT id FROM destinations WHERE (user_id, kind, address) = (%s, %s, %s)",
@@ -75,7 +57,7 @@ async def add_destination(
     )
     if known:
         return None
-    await room(transaction, who, "destinations")
+    await meters.room(transaction, who, "destinations")
     query = f"""INSERT INTO destinations (id, tenant_id, user_id, kind, address, secret)
                 VALUES (%s, %s, %s, %s, %s, %s) RETURNING {DESTINATION}"""  # noqa: S608 - constants
     return await one(transaction, query, uuid4(), who.tenant, who.user, kind, address, secret)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from infra.errors import InputError
 from serving import channels
-from serving.accounts import subscriptions
+from serving.accounts import meters, subscriptions
 from serving.accounts.database import Row
 from serving.accounts.service import accounts, identity
 from serving.accounts.shapes import NewSignalSubscription, SignalSubscription, SignalSubscriptions
@@ -36,7 +36,7 @@ async def subscribe(request: Request, body: Wanted) -> object:
     who = identity(request)
     async with accounts(request).database.tenant(who.tenant) as transaction:
         row = await subscriptions.add(transaction, who, symbol, body.timeframe, body.type)
-        return row | _about(who.user, await subscriptions.used(transaction, who))
+        return row | _about(who.user, await meters.used(transaction, who, "subscriptions"))
 
 
 async def create(request: Request, body: Wanted) -> object:
@@ -49,7 +49,7 @@ async def every(request: Request, _query: Nothing) -> object:
     who = identity(request)
     async with accounts(request).database.tenant(who.tenant) as transaction:
         items = await subscriptions.all_of(transaction, who.user)
-        return {"items": items, "next": None} | _about(who.user, await subscriptions.used(transaction, who))
+        return {"items": items, "next": None} | _about(who.user, await meters.used(transaction, who, "subscriptions"))
 
 
 async def one(request: Request, _query: Nothing) -> object:
@@ -81,7 +81,7 @@ async def _symbol(request: Request, body: Wanted) -> str:
 
 
 def _about(user: object, meter: Row) -> dict[str, Any]:
-    return {"channel": f"signals.{user}", "usage": subscriptions.told(meter)}
+    return {"channel": f"signals.{user}", "usage": meters.told(meter)}
 
 
 ENDPOINTS = (

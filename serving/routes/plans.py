@@ -2,11 +2,10 @@
 
 from starlette.requests import Request
 
-from serving.accounts import subscriptions
+from serving.accounts import meters
 from serving.accounts.database import rows
 from serving.accounts.service import accounts, identity
 from serving.accounts.shapes import Plans, Subscription
-from serving.alerts import rows as alerts
 from serving.endpoint import Endpoint
 from serving.parameters import Nothing
 
@@ -21,9 +20,7 @@ async def mine(request: Request, _query: Nothing) -> object:
     """Answer with the plan of the asker's tenant."""
     who = identity(request)
     async with accounts(request).database.tenant(who.tenant) as transaction:
-        usage = {"subscriptions": subscriptions.told(await subscriptions.used(transaction, who))}
-        for what in alerts.METERS:
-            usage[what] = subscriptions.told(await alerts.used(transaction, who, what))
+        usage = {what: meters.told(await meters.used(transaction, who, what)) for what in meters.COUNTED}
     return {"plan": who.plan, "usage": usage}
 
 

@@ -32,7 +32,7 @@ NEWEST = "SELECT coalesce(max(number), 0) AS number FROM alert_events"
 TOLD = """
 SELECT e.number, e.user_id, e.id AS event_id, e.opened_at, e.value, e.alert_id, a.symbol, a.timeframe, a.source, a.name,
        a.operator, a.threshold
-FROM alert_events e JOIN alerts a ON a.id = e.alert_id WHERE e.number > %s ORDER BY e.number
+FROM alert_events e JOIN alerts a ON a.id = e.alert_id WHERE e.number > %s AND e.user_id = ANY(%s) ORDER BY e.number
 """
 
 
@@ -79,6 +79,8 @@ class Badges:
             raise rpc.RpcError(rpc.TOO_MANY_CONNECTIONS, why)
         bearer.identity = who
         self._bearers.add(bearer)
+        if self._told < 0:
+            self._told = await self._newest()  # what alerts tell from now on is theirs to hear
         return who
 
     def leave(self, bearer: Bearer) -> None:
@@ -110,8 +112,8 @@ class Badges:
             return
         async with asyncio.timeout(PATIENCE_SECONDS):
             found = await self._accounts.identities.refresh([who.session for who in known.values() if who.session])
-            wanted = await self._series([who.user for who in known.values()])
-            events = await self._events()
+            users = [who.user for who in known.values()]
+            wanted, events = await self._series(users), await self._events(users)
         now = time.time()
         for bearer, who in known.items():
             if bearer.identity is not who:
@@ -126,16 +128,19 @@ class Badges:
                     if event["user_id"] == who.user:
                         bearer.alert(document(event))
 
-    async def _events(self) -> list[Row]:
-        """Return what alerts have told since the last check."""
+    async def _events(self, users: list[UUID]) -> list[Row]:
+        """Return what alerts have told these users since the last check."""
+        if self._told < 0:
+            self._told = await self._newest()
         async with self._accounts.database.platform() as transaction:
-            if self._told < 0:
-                newest = await one(transaction, NEWEST)
-                self._told = newest["number"] if newest else 0
-                return []
-            found = await rows(transaction, TOLD, self._told)
+            found = await rows(transaction, TOLD, self._told, users)
         self._told = max([self._told, *(row["number"] for row in found)])
         return found
+
+    async def _newest(self) -> int:
+        async with self._accounts.database.platform() as transaction:
+            newest = await one(transaction, NEWEST)
+        return int(newest["number"]) if newest else 0
 
     def _revoke(self, bearers: list[Bearer], why: str) -> None:
         for bearer in bearers:

@@ -6,6 +6,7 @@ import pytest
 from assets.certificates.certificate import Member, certify
 from assets.certificates.compare import present, run
 from assets.certificates.members import KINDS, members
+from realtime import features
 from realtime.indicators import indicators
 from realtime.signals import rules
 from realtime.strategies import names
@@ -13,11 +14,13 @@ from realtime.strategies import names
 MEMBERS = members()
 
 
-def test_every_indicator_rule_and_strategy_is_found() -> None:
+def test_every_indicator_rule_strategy_and_feature_is_found() -> None:
     found = {kind: [one.name for one in MEMBERS if one.kind == kind] for kind in KINDS}
     assert found["indicator"] == [one.name for one in indicators()]
     assert found["rule"] == [one.name for one in rules()]
     assert len(found["strategy"]) == len(names())
+    [judged] = [one for one in MEMBERS if one.kind == "feature"]
+    assert set(run(judged.function, judged.candles())) >= set(features.FEATURES)
 
 
 @pytest.mark.parametrize("member", MEMBERS, ids=lambda one: f"{one.kind} {one.name}")

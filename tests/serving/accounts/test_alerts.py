@@ -6,6 +6,7 @@ import itertools
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -204,11 +205,12 @@ def test_it_comes_on_the_personal_channel(server: Server, register: Register, ta
 
     async def listen() -> dict:
         async with websockets.connect(server.websocket) as socket:
-            for number, (method, params) in enumerate(
-                (("authenticate", [person.access]), ("subscribe", [person.channel]))
-            ):
-                await socket.send(json.dumps({"jsonrpc": "2.0", "method": method, "params": params, "id": number}))
-            await asyncio.sleep(1.2)  # the newest number is looked up at the first check
+            for method, params in (("authenticate", [person.access]), ("subscribe", [person.channel])):
+                await socket.send(json.dumps({"jsonrpc": "2.0", "method": method, "params": params, "id": method}))
+                while json.loads(await socket.recv()).get("id") != method:
+                    pass
+            while json.loads(await socket.recv())["params"]["kind"] != "snapshot":
+                pass
             tape.close_candle(series(), next(MINUTES) * 100, 201_00)
             while True:
                 told = json.loads(await asyncio.wait_for(socket.recv(), 10)).get("params", {})
@@ -283,6 +285,13 @@ def test_the_plan_says_how_many(server: Server, register: Register) -> None:
     codes = [person.ask("POST", "/api/alerts", json=body).status_code for _ in range(6)]
     assert codes == [201] * 5 + [403]
     assert person.ask("POST", "/api/alerts", json=body).json()["usage"]["used"] == 5
+
+
+def test_of_ten_equal_destinations_at_once_one_is_made(server: Server, register: Register) -> None:
+    person, body = register(), {"kind": "webhook", "address": "https://example.org/once"}
+    with ThreadPoolExecutor(10) as pool:
+        codes = sorted(pool.map(lambda _: person.ask("POST", "/api/destinations", json=body).status_code, range(10)))
+    assert codes == [201] + [409] * 9
 
 
 @pytest.mark.parametrize(
