@@ -48,6 +48,7 @@ def kill_loop(run: Any, wait: Any, kills: int, *, most_seconds: float, seed: int
     return {
         "kills": kills, "trades": sum(len(ids) for ids in logged.trades.values()), "healed": logged.healed,
         "wrong": len(wrong), "first_wrong": wrong[:3], "lost_gaps": sum(g.status == "lost" for g in logged.gaps),
+        "missing": run.missing(until),  # by exchange, symbol, and what the log says of it
         "seconds": round(time.monotonic() - began, 1),
     }  # fmt: skip
 

@@ -47,11 +47,8 @@ def problem_of(address: str, *, private: bool) -> str | None:
 
 
 async def resolved(host: str, port: int, *, private: bool) -> str:
-    """Return one address of a host. Raises RefusedError where any of them lies in a private network."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise RefusedError(f"{host} has no address") from error
+    """Return one address of a host. Raises RefusedError where any lies in a private network, OSError without any."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [ipaddress.ip_address(sockaddr[0]) for *_, sockaddr in found]
     if not private and not all(one.is_global and not one.is_multicast for one in addresses):
         raise RefusedError(f"{host} lies in a private network")
@@ -59,7 +56,7 @@ async def resolved(host: str, port: int, *, private: bool) -> str:
 
 
 async def post(client: httpx.AsyncClient, address: str, secret: str, identity: str, body: str, *, private: bool) -> int:
-    """Send once to the very address that was checked; return the status. Raises RefusedError, httpx.HTTPError."""
+    """Send once to the address that was checked; return the status. Raises RefusedError, httpx.HTTPError, OSError."""
     parts = urlsplit(address)
     host, now = parts.hostname or "", datetime.now(tz=UTC)
     port = parts.port or (443 if parts.scheme == "https" else 80)

@@ -116,8 +116,26 @@ class Following:
         log.close()
         return found
 
+    def missing(self, until: int) -> Counter[str]:
+        """Count the trades sent until a time that the log has not, by what it says of them, and of whom."""
+        logged, found = self.logged(), Counter[str]()
+        status = {(g.exchange, g.symbol, g.first_id, g.from_at): g for g in logged.gaps}  # the last record of each
+        for key, trades in self.sent().items():
+            mine = {name for *one, name in logged.values if tuple(one) == key}
+            first = min((at for (*one, _), (at, *_) in logged.values.items() if tuple(one) == key), default=0)
+            since = logged.since.get(key, first)
+            for trade in trades:
+                at = trade["at"] * 1_000
+                if since <= at <= until and _name(key, trade["id"]) not in mine:
+                    told = [gap for gap in status.values() if _inside(key, at, [gap])]
+                    found[f"{' '.join(key)} {'/'.join(sorted({gap.status for gap in told})) or 'silent'}"] += 1
+        return found
+
     def differences(self, until: int) -> list[str]:
-        """Compare the log with what was sent until a time; name each lost, doubled or wrong trade."""
+        """Compare the log with what was sent until a time; name each lost, doubled or wrong trade.
+
+        What lies in a gap that is on record as lost is not wrong; `missing` counts it.
+        """
         logged, wrong = self.logged(), []
         lost = [gap for gap in logged.gaps if gap.status == "lost"]
         for key, trades in self.sent().items():

@@ -302,6 +302,16 @@ def test_an_address_that_is_none_is_refused(address: str) -> None:
     assert problem_of(address, private=False)
 
 
+def test_a_host_that_cannot_be_found_now_may_be_found_later(server: Server, register: Register, tape: Tape) -> None:
+    person = register()
+    made = person.ask("POST", "/api/destinations", json={"kind": "webhook", "address": "https://nowhere.invalid/x"})
+    assert made.status_code == 201
+    of = alert(person, "price", "above", 600.0)
+    tape.close_candle(series(), next(MINUTES) * 100, 601_00)
+    eventually(lambda: events(person, of) and events(person, of)[0]["deliveries"][0]["error"])
+    assert events(person, of)[0]["deliveries"][0]["state"] == "waiting"
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "localhost", "0.0.0.0", "fd00::1"])
 def test_a_webhook_does_not_reach_into_a_private_network(host: str) -> None:
     with pytest.raises(RefusedError):
