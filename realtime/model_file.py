@@ -1,15 +1,23 @@
 """Model files without pickle: skops archives whose bytes depend on the model alone, and a reader that trusts few types.
 
 The hash is checked before a byte is parsed, every class is compared with a list of ours, and nothing else is loaded.
+
+The champion lies in a folder: `champion.json` tells about it and names its file by hash. Files stay as they are, so
+that what an earlier champion said can be computed again; a new champion is a new `champion.json`, put there by rename.
 """
 
 import hashlib
 import io
 import json
 import zipfile
+from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from infra.errors import InputError
+from infra.files import write_atomically
+from infra.settings import Settings
 
 TRUSTED = frozenset(
     {
@@ -25,6 +33,46 @@ TRUSTED = frozenset(
 """What our models hold beside the types that skops itself trusts: no functions, no modules, no files."""
 LARGEST = 64 << 20
 EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class Champion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `champion.json` tells: whose probability it is, from which inputs, and what may be said of it."""
+
+    name: str  # of the model in the registry
+    version: str  # of the model in the registry
+    run: str  # MLflow's run in which it was trained
+    sha256: str  # of its file
+    feature_version: str  # `realtime.features.version()` when it was trained; another one's rows do not fit it
+    inputs: tuple[str, ...]  # names of its features, in the order of the columns
+    slope: float  # p = 1 / (1 + exp(-(slope·logit + intercept))), logit that of the file's model
+    intercept: float
+    base_rate: float  # how often the outcome was 1 in what it learned from
+    timeframe: str
+    horizon_bars: int
+    promoted_at: int
+    simulated: bool  # whether it learned from simulated candles
+
+
+def champion_path(given: Settings) -> Path:
+    """Return where the champion is told about; its file lies beside it as `{sha256}.skops`."""
+    return given.data_directory / "models" / "champion.json"
+
+
+def hand_over(path: Path, champion: Champion, content: bytes) -> None:
+    """Make this model the champion: first its file, then the word of it. A crash in between changes nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path.with_name(f"{champion.sha256}.skops"), content)
+    write_atomically(path, msgspec.json.format(msgspec.json.encode(champion)))
+
+
+def champion(path: Path) -> Champion | None:
+    """Return what is told about the champion; None where there is none yet. Raises InputError."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Champion)
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{path} cannot be read: {error}; promote a model again") from error
 
 
 def digest(content: bytes) -> str:

@@ -1,7 +1,7 @@
 """The bars that a backtest reads: one regular grid over all symbols, in which missing bars stay missing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -42,6 +42,7 @@ class History:
     first: int
     source: str
     until: int  # end of the period asked for
+    simulated: bool = False
 
     @property
     def gaps(self) -> list[Gap]:
@@ -114,8 +115,10 @@ def from_lake(
             remedy = "bring them in with `cap import` or `cap backfill`"
             raise InputError(f"the lake has no {timeframe} candles of {exchange}:{symbol} in this period; {remedy}")
         parts.append(own[0])
-    source = f"the lake, {exchange}" + (", simulated" if any(part["simulated"].any() for part in parts) else "")
-    return on_one_grid([str(symbol) for symbol in wanted], parts, timeframe, start, end, source)
+    simulated = any(part["simulated"].any() for part in parts)
+    source = f"the lake, {exchange}" + (", simulated" if simulated else "")
+    made = on_one_grid([str(symbol) for symbol in wanted], parts, timeframe, start, end, source)
+    return replace(made, simulated=simulated)
 
 
 def _check_period(start: int, end: int) -> None:

@@ -13,8 +13,8 @@ from assets.certificates.members import every_feature
 from assets.risk.command import BEGINNING, From, Symbols, To, history_of
 from infra.clock import DAY, HOUR, now
 from infra.settings import settings
-from ingestion.market import Timeframe
 from realtime import features
+from realtime.model_file import champion_path
 
 EMBARGO = features.LOOKBACK * HOUR
 Uri = Annotated[
@@ -37,12 +37,12 @@ def train_(
 
     Example: [bold]cap train --candles binance_spot_1h.parquet[/bold]
     """
-    from assets.models.dataset import dataset, dataset_hash  # noqa: PLC0415  # scikit-learn takes seconds to load
+    from assets.models.dataset import TIMEFRAME, dataset, dataset_hash  # noqa: PLC0415  # scikit-learn takes seconds
     from assets.models.gate import decide  # noqa: PLC0415
-    from assets.models.registry import register  # noqa: PLC0415
+    from assets.models.registry import hand_over, register  # noqa: PLC0415
     from assets.models.training import train  # noqa: PLC0415
 
-    history = history_of(symbol, candles, Timeframe.H1, exchange, day(start), day(end) + DAY if end else now())
+    history = history_of(symbol, candles, TIMEFRAME, exchange, day(start), day(end) + DAY if end else now())
     rows = dataset(history)
     trained = train(rows, EMBARGO)
     decision = decide(trained, certified=all(ensure(one).passed for one in every_feature()))
@@ -53,7 +53,9 @@ def train_(
     if not mlflow_uri:
         place.mkdir(parents=True, exist_ok=True)
         mlflow_uri = f"sqlite:///{place}/mlflow.db"
-    version = register(trained, decision, told, list(features.FEATURES), mlflow_uri, files)
+    run, version = register(trained, decision, told, list(features.FEATURES), mlflow_uri, files)
+    if decision.promoted:
+        hand_over(champion_path(settings()), trained, run, version, simulated=history.simulated)
     table = Table("candidate", "gain over the base rate, by fold", box=None)
     for name, gains in trained.gains.items():
         table.add_row(name, " ".join(f"{gain:+.4f}" for gain in gains))

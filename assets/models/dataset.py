@@ -8,9 +8,11 @@ from assets.backtests.history import COLUMNS, History
 from assets.models.labels import ewm_volatility, triple_barrier, uniqueness
 from assets.models.training import Rows
 from infra.errors import InputError
+from ingestion.market import Timeframe
 from realtime import features
 from realtime.kernel import Floats
 
+TIMEFRAME = Timeframe.H1
 HORIZON = 24
 WIDTH = 2.0
 SPAN = 168

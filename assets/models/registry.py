@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 from mlflow.tracking import MlflowClient
 
+from assets.models.dataset import HORIZON, TIMEFRAME
 from assets.models.gate import Decision
 from assets.models.training import FOLDS, Trained
-from realtime import model_file
+from infra.clock import now
+from realtime import features, model_file
+from realtime.model_file import Champion
 
 MODEL = "hourly_barrier"
 CHALLENGER, CHAMPION = "challenger", "champion"
@@ -17,8 +20,8 @@ CHALLENGER, CHAMPION = "challenger", "champion"
 
 def register(
     trained: Trained, decision: Decision, told: dict[str, str], inputs: list[str], uri: str, files: str | None
-) -> str:
-    """Record a training in MLflow at `uri`, alias it, and promote it if the gate says so; return the version.
+) -> tuple[str, str]:
+    """Record a training in MLflow at `uri`, alias it, and promote it if the gate says so; return run and version.
 
     `files` is where a database without a server keeps model files (a URL); a server has its own place.
     `told` are further parameters: hash of the data, version of the features and such.
@@ -43,7 +46,7 @@ def register(
         Path(folder, "signature.json").write_text(json.dumps(signature, indent=1))
         client.log_artifacts(run, folder, "model")
     client.set_terminated(run)
-    return _version(client, run, decision, signature["sha256"])
+    return run, _version(client, run, decision, signature["sha256"])
 
 
 def _version(client: MlflowClient, run: str, decision: Decision, sha256: object) -> str:
@@ -57,3 +60,15 @@ def _version(client: MlflowClient, run: str, decision: Decision, sha256: object)
     if decision.promoted:
         client.set_registered_model_alias(MODEL, CHAMPION, version)
     return version
+
+
+def hand_over(path: Path, trained: Trained, run: str, version: str, *, simulated: bool) -> None:
+    """Give the model to the live engine, which reads a folder and no registry."""
+    content = model_file.dump(trained.model)
+    told = Champion(
+        name=MODEL, version=version, run=run, sha256=model_file.digest(content), feature_version=features.version(),
+        inputs=tuple(features.FEATURES), slope=trained.slope, intercept=trained.intercept,
+        base_rate=trained.base_rate, timeframe=str(TIMEFRAME), horizon_bars=HORIZON, promoted_at=now(),
+        simulated=simulated,
+    )  # fmt: skip
+    model_file.hand_over(path, told, content)

@@ -54,6 +54,7 @@ class Trained:
     intercept: float
     gains: dict[str, list[float]]  # log loss of the base rate less the model's, calibrated, by candidate and fold
     calibration_error: float  # of the chosen one, out of sample
+    base_rate: float
 
 
 def train(rows: Rows, embargo: int) -> Trained:
@@ -67,7 +68,8 @@ def train(rows: Rows, embargo: int) -> Trained:
     slope, intercept = platt(said[best], rows.outcome, rows.weight)
     model = _fitted(CANDIDATES[best], rows, np.arange(len(rows.outcome)))
     gains = {name: one for name, (one, _) in judged.items()}
-    return Trained(best, model, slope, intercept, gains, judged[best][1])
+    base_rate = float(np.average(rows.outcome, weights=rows.weight))
+    return Trained(best, model, slope, intercept, gains, judged[best][1], base_rate)
 
 
 def logits(model: Any, features: Floats) -> Floats:

@@ -8,7 +8,7 @@ from mlflow.tracking import MlflowClient
 from assets.backtests.history import History
 from assets.models.dataset import columns, dataset, dataset_hash
 from assets.models.gate import decide
-from assets.models.registry import MODEL, register
+from assets.models.registry import MODEL, hand_over, register
 from assets.models.training import CANDIDATES, Rows, logits, train
 from infra.clock import HOUR
 from infra.errors import InputError
@@ -101,7 +101,9 @@ def test_only_what_the_gate_lets_through_becomes_champion_and_both_are_recorded(
     for edge, aliases in ((0.8, {"challenger": "1", "champion": "1"}), (0.0, {"challenger": "2", "champion": "1"})):
         made = train(rows(edge), 5 * HOUR)
         decision = decide(made, certified=True)
-        register(made, decision, {"features": "test"}, list("abcd"), uri, (tmp_path / "files").as_uri())
+        run, version = register(made, decision, {"features": "test"}, list("abcd"), uri, (tmp_path / "files").as_uri())
+        if decision.promoted:
+            hand_over(tmp_path / "models" / "champion.json", made, run, version, simulated=True)
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         found = {name: str(version) for name, version in client.get_registered_model(MODEL).aliases.items()}
         assert found == aliases, found
@@ -110,3 +112,7 @@ def test_only_what_the_gate_lets_through_becomes_champion_and_both_are_recorded(
     champion = client.get_model_version_by_alias(MODEL, "champion")
     [content] = (tmp_path / "files").glob(f"{champion.run_id}/artifacts/model/model.skops")
     model_file.load(content.read_bytes(), champion.tags["sha256"])
+    handed = model_file.champion(tmp_path / "models" / "champion.json")
+    assert handed is not None
+    assert (handed.run, handed.version, handed.sha256) == (champion.run_id, "1", champion.tags["sha256"])
+    assert (tmp_path / "models" / f"{handed.sha256}.skops").read_bytes() == content.read_bytes()
