@@ -3,11 +3,8 @@
 import os
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import psycopg
-
-from infra.errors import UnavailableError
+from assets.database import database
 from infra.files import write_atomically
 from infra.settings import settings
 
@@ -40,22 +37,9 @@ def dagster() -> None:
     write_atomically(home / "dagster.yaml", INSTANCE)
     os.environ |= {
         "DAGSTER_HOME": str(home),
-        "DAGSTER_POSTGRES_URL": database(given.postgres),
+        # Dagster speaks psycopg 2 only; without a name SQLAlchemy would take 3.
+        "DAGSTER_POSTGRES_URL": database(given.postgres, DATABASE, "psycopg2"),
         "PYTHONWARNINGS": "ignore",
     }
     command = ["-m", "dagster", "dev", "-w", str(WORKSPACE), "-h", given.host, "-p", str(given.dagster_port)]
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606 - ourselves, so that signals reach Dagster
-
-
-def database(url: str) -> str:
-    """Make Dagster's database beside ours unless it is there; return its URL. Raises UnavailableError."""
-    place = psycopg.conninfo.conninfo_to_dict(url)
-    try:
-        with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
-            there = connection.execute("select from pg_database where datname = %s", [DATABASE]).fetchone()
-            if there is None:
-                connection.execute("create database dagster")
-    except psycopg.Error as error:
-        raise UnavailableError(f"Dagster needs PostgreSQL at {place.get('host')}: {error}") from error
-    # Dagster speaks psycopg 2 only; without a name SQLAlchemy would take 3.
-    return urlsplit(url)._replace(scheme="postgresql+psycopg2", path=f"/{DATABASE}").geturl()

@@ -68,6 +68,9 @@ class Settings(BaseSettings):
 
     port: int = Field(5000, description="the API's port")
     dagster_port: int = Field(3000, description="the port of Dagster's UI")
+    mlflow_url: str | None = Field(None, description="use this MLflow server instead of the embedded one")
+    mlflow_port: int = 5001
+    mlflow_host: str = Field("127.0.0.1", description="address that MLflow listens on; it has no password")
     ingestion_metrics_port: int = 5011
     realtime_metrics_port: int = 5012
     requests_per_minute: int = Field(600, ge=1, description="REST requests of one address a minute")
@@ -102,6 +105,11 @@ class Settings(BaseSettings):
     def clickhouse(self) -> str:
         """URL of ClickHouse's HTTP interface, given or embedded."""
         return self.clickhouse_url or f"http://{self.host}:{self.clickhouse_port}"
+
+    @property
+    def mlflow(self) -> str:
+        """URL of MLflow's tracking server, given or embedded."""
+        return self.mlflow_url or f"http://127.0.0.1:{self.mlflow_port}"
 
     @property
     def lake(self) -> str:

@@ -18,7 +18,7 @@ from realtime.model_file import champion_path
 
 EMBARGO = features.LOOKBACK * HOUR
 Uri = Annotated[
-    str, typer.Option(help="MLflow's tracking server or database; else mlflow/mlflow.db in CAP_DATA_DIRECTORY.")
+    str, typer.Option(help="MLflow's server or database; else CAP_MLFLOW_URL, that of `cap up`, or a SQLite file.")
 ]
 
 
@@ -39,21 +39,17 @@ def train_(
     """
     from assets.models.dataset import TIMEFRAME, dataset, dataset_hash  # noqa: PLC0415  # scikit-learn takes seconds
     from assets.models.gate import decide  # noqa: PLC0415
-    from assets.models.registry import hand_over, register  # noqa: PLC0415
+    from assets.models.registry import hand_over, place, register  # noqa: PLC0415
     from assets.models.training import train  # noqa: PLC0415
 
     history = history_of(symbol, candles, TIMEFRAME, exchange, day(start), day(end) + DAY if end else now())
+    uri, files = (mlflow_uri, None) if mlflow_uri else place(settings())
     rows = dataset(history)
     trained = train(rows, EMBARGO)
     decision = decide(trained, certified=all(ensure(one).passed for one in every_feature()))
     told = {"dataset": dataset_hash(rows), "features": features.version(), "source": history.source,
             "rows": str(len(rows.outcome)), "embargo_hours": str(features.LOOKBACK)}  # fmt: skip
-    place = settings().data_directory.absolute() / "mlflow"
-    files = None if mlflow_uri else place.as_uri()
-    if not mlflow_uri:
-        place.mkdir(parents=True, exist_ok=True)
-        mlflow_uri = f"sqlite:///{place}/mlflow.db"
-    run, version = register(trained, decision, told, list(features.FEATURES), mlflow_uri, files)
+    run, version = register(trained, decision, told, list(features.FEATURES), uri, files)
     if decision.promoted:
         hand_over(champion_path(settings()), trained, run, version, simulated=history.simulated)
     table = Table("candidate", "gain over the base rate, by fold", box=None)

@@ -4,6 +4,7 @@ import json
 import tempfile
 from pathlib import Path
 
+import httpx
 import numpy as np
 from mlflow.tracking import MlflowClient
 
@@ -11,11 +12,33 @@ from assets.models.dataset import HORIZON, TIMEFRAME
 from assets.models.gate import Decision
 from assets.models.training import FOLDS, Trained
 from infra.clock import now
+from infra.errors import UnavailableError
+from infra.local import state
+from infra.local.lock import holder
+from infra.settings import Settings
 from realtime import features, model_file
 from realtime.model_file import Champion
 
 MODEL = "hourly_barrier"
 CHALLENGER, CHAMPION = "challenger", "champion"
+
+
+def place(given: Settings) -> tuple[str, str | None]:
+    """Return where MLflow is, and where its files are if that is no server: CAP_MLFLOW_URL, `cap up`'s, or SQLite.
+
+    Raises UnavailableError when a server should answer and does not: better before a training than after it.
+    """
+    directory = given.data_directory.absolute()
+    running = holder(directory) is not None and "mlflow" in state.read(directory).get("parts", {})
+    if given.mlflow_url or running:
+        try:
+            httpx.get(f"{given.mlflow}/version", timeout=10.0, trust_env=False).raise_for_status()
+        except httpx.HTTPError as error:
+            raise UnavailableError(f"MLflow at {given.mlflow} does not answer ({error}); see `cap doctor`") from error
+        return given.mlflow, None
+    folder = directory / "mlflow"
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{folder}/mlflow.db", folder.as_uri()
 
 
 def register(

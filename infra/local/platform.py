@@ -23,7 +23,7 @@ def services(settings: Settings, *, simulate: bool = False) -> tuple[Service, ..
     if settings.event_log == "kafka":
         servers.append(_kafka(settings))
     exchanges = [_simulator(settings)] if simulate else []
-    return (*servers, *exchanges, *_own(settings, simulate=simulate))
+    return (*servers, *exchanges, *_own(settings, simulate=simulate), _mlflow(settings))
 
 
 def only(parts: tuple[Service, ...], names: str) -> tuple[Service, ...]:
@@ -130,6 +130,16 @@ def _own(settings: Settings, *, simulate: bool) -> list[Service]:
         replace(lake, after=("valkey", *log, "realtime")),
         replace(dagster, after=("postgres", "clickhouse", "serving", "realtime"), probe=probes.http(told)),
     ]
+
+
+def _mlflow(settings: Settings) -> Service:
+    probe = probes.mlflow(settings.mlflow)
+    if settings.mlflow_url:
+        return Service("mlflow", settings.mlflow, probe, url_setting="CAP_MLFLOW_URL")
+    part = _process("mlflow", "mlflow", settings, settings.mlflow_port, "CAP_MLFLOW_PORT")
+    # Nobody waits for it: all else starts before.
+    return replace(part, url=settings.mlflow, probe=probe, host=settings.mlflow_host, url_setting="CAP_MLFLOW_URL",
+                   after=("postgres", "dagster"))  # fmt: skip
 
 
 def _process(name: str, subcommand: str, settings: Settings, port: int, port_setting: str) -> Service:

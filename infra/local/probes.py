@@ -102,6 +102,18 @@ def clickhouse(url: str, user: str, password: str) -> Probe:
     return _timed(ask)
 
 
+def mlflow(url: str) -> Probe:
+    """Ask for the version."""
+
+    async def ask() -> str:
+        answer = await _get(f"{url}/version")
+        if answer.status_code != HTTPStatus.OK:
+            raise UnavailableError(f"{url} answers {answer.status_code}")
+        return answer.text.strip()
+
+    return _timed(ask)
+
+
 def valkey(url: str) -> Probe:
     """Ask for the version; a server that still loads its data answers an error."""
 

@@ -31,7 +31,7 @@ def up(
         Path | None, typer.Option(help="Keep all data here (default: CAP_DATA_DIRECTORY, else .cap).")
     ] = None,
 ) -> None:
-    """Start PostgreSQL, Valkey, ClickHouse, ingestion, realtime, lake, API and Dagster; run until Ctrl-C."""
+    """Start PostgreSQL, Valkey, ClickHouse, ingestion, realtime, lake, API, Dagster and MLflow; run until Ctrl-C."""
     given = settings()
     directory = (data_directory or given.data_directory).absolute()
     given = given.model_copy(update={"data_directory": directory})

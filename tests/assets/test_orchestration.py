@@ -6,7 +6,8 @@ import dagster as dg
 import pytest
 import yaml
 
-from assets.orchestration import INSTANCE, database
+from assets.database import database
+from assets.orchestration import INSTANCE
 from infra.errors import UnavailableError
 
 
@@ -14,10 +15,11 @@ from infra.errors import UnavailableError
 def test_an_event_reported_to_the_storage_is_there_for_the_next_process(
     postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = database(f"{postgres_server}/cap?application_name=cap")
+    place = f"{postgres_server}/cap?application_name=cap"
+    url = database(place, "dagster", "psycopg2")
     assert url.startswith("postgresql+psycopg2://")
     assert url.endswith("/dagster?application_name=cap")
-    assert database(f"{postgres_server}/cap?application_name=cap") == url  # it is there already
+    assert database(place, "dagster", "psycopg2") == url  # it is there already
     monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
     (tmp_path / "dagster.yaml").write_bytes(INSTANCE)
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
@@ -34,5 +36,5 @@ def test_the_instance_is_yaml_and_sends_nothing_home() -> None:
 
 
 def test_without_postgresql_it_says_so() -> None:
-    with pytest.raises(UnavailableError, match="Dagster needs PostgreSQL"):
-        database("postgresql://cap@127.0.0.1:1/cap")
+    with pytest.raises(UnavailableError, match="dagster needs PostgreSQL"):
+        database("postgresql://cap@127.0.0.1:1/cap", "dagster", "psycopg2")

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from infra.settings import PREFIX, Settings
+from realtime.model_file import champion_path
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -42,6 +43,7 @@ def test_settings_accept_what_each_process_of_ours_is_given(name, monkeypatch):
     assert settings.redis == "redis://valkey:6379/0"
     assert settings.postgres == "postgresql://cap:secret@postgres:5432/cap"
     assert settings.clickhouse == "http://clickhouse:8123"
+    assert settings.mlflow == "http://mlflow:5001"
     assert settings.simulated is False
 
 
@@ -54,8 +56,27 @@ def test_every_url_points_at_a_service_of_the_file():
 
 def test_everything_is_probed_and_keeps_its_data_in_a_volume_of_its_own():
     assert all(part["healthcheck"]["test"][0] == "CMD" for part in SERVICES.values())
-    volumes = [volume.partition(":")[0] for part in SERVICES.values() for volume in part["volumes"]]
-    assert sorted(volumes) == sorted(COMPOSE["volumes"])
+    volumes = [volume for part in SERVICES.values() for volume in part["volumes"]]
+    written = [one.partition(":")[0] for one in volumes if isinstance(one, str) and not one.endswith(":ro")]
+    read = [one["source"] if isinstance(one, dict) else one.partition(":")[0] for one in volumes]
+    assert sorted(written) == sorted(COMPOSE["volumes"])
+    assert all(one["read_only"] for one in volumes if isinstance(one, dict))
+    assert set(read) == set(written)
+
+
+def test_what_has_no_password_is_reached_from_this_machine_only():
+    assert [SERVICES[name]["ports"] for name in ("dagster", "mlflow")] == [
+        ["127.0.0.1:3000:3000"],
+        ["127.0.0.1:5001:5001"],
+    ]
+    ports = [port for name, part in SERVICES.items() if name != "serving" for port in part.get("ports", [])]
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_the_champion_that_dagster_writes_is_the_one_that_realtime_reads():
+    assert "models:/data/models" in SERVICES["dagster"]["volumes"]
+    assert "models:/data/models:ro" in SERVICES["realtime"]["volumes"]
+    assert champion_path(Settings(data_directory="/data")).is_relative_to("/data/models")
 
 
 def test_each_of_ours_runs_a_subcommand_that_exists_and_waits_for_healthy_servers():

@@ -26,9 +26,10 @@ def test_without_the_simulator_nothing_is_called_simulated(tmp_path):
 
 
 def test_each_server_given_by_url_is_not_started():
-    urls = {"postgres_url": "postgresql://db/x", "valkey_url": "redis://cache/0", "clickhouse_url": "http://ch:1"}
+    urls = {"postgres_url": "postgresql://db/x", "valkey_url": "redis://cache/0", "clickhouse_url": "http://ch:1",
+            "mlflow_url": "http://ml:1"}  # fmt: skip
     parts = by_name(Settings(**urls, host="192.0.2.1"))  # no embedded server, so any address will do
-    assert [name for name, part in parts.items() if part.external] == ["postgres", "valkey", "clickhouse"]
+    assert [name for name, part in parts.items() if part.external] == ["postgres", "valkey", "clickhouse", "mlflow"]
     assert parts["clickhouse"].url == "http://ch:1"
 
 
@@ -41,7 +42,7 @@ def test_kafka_is_always_somebody_elses_and_waited_for():
 
 def test_on_all_addresses_the_servers_without_password_stay_on_loopback():
     parts = by_name(Settings(host="0.0.0.0"))
-    assert {parts[name].host for name in ("postgres", "valkey", "clickhouse")} == {"127.0.0.1"}
+    assert {parts[name].host for name in ("postgres", "valkey", "clickhouse", "mlflow")} == {"127.0.0.1"}
     assert parts["serving"].host == "0.0.0.0"
     assert parts["serving"].url == "http://127.0.0.1:5000"
 
