@@ -1,22 +1,25 @@
 """`cap train`: a model from candles to MLflow, and through the gate if it deserves it."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from assets.backtests.commands.options import Candles, Exchange
+from assets.backtests.commands.options import Candles
 from assets.backtests.history import day
-from assets.certificates.certificate import ensure
-from assets.certificates.members import every_feature
+from assets.models.parameters import read
 from assets.risk.command import BEGINNING, From, Symbols, To, history_of
-from infra.clock import DAY, HOUR, now
+from infra.clock import DAY, now
 from infra.settings import settings
-from realtime import features
 from realtime.model_file import champion_path
 
-EMBARGO = features.LOOKBACK * HOUR
+Exchange = Annotated[str, typer.Option(help="Whose candles the lake is asked for; binance if nothing is said.")]
+File = Annotated[
+    Path | None,
+    typer.Option("--parameters", help="symbols, candles, exchange, from and to as YAML; options here go before it."),
+]
 Uri = Annotated[
     str, typer.Option(help="MLflow's server or database; else CAP_MLFLOW_URL, that of `cap up`, or a SQLite file.")
 ]
@@ -25,9 +28,10 @@ Uri = Annotated[
 def train_(
     symbol: Symbols = [],  # noqa: B006  # typer reads it, nobody writes it
     candles: Candles = None,
-    start: From = BEGINNING,
+    start: From = "",
     end: To = "",
-    exchange: Exchange = "binance",
+    exchange: Exchange = "",
+    parameters: File = None,
     mlflow_uri: Uri = "",
 ) -> None:
     """Train the hourly model, register it as challenger, promote it to champion if the gate lets it.
@@ -37,25 +41,25 @@ def train_(
 
     Example: [bold]cap train --candles binance_spot_1h.parquet[/bold]
     """
-    from assets.models.dataset import TIMEFRAME, dataset, dataset_hash  # noqa: PLC0415  # scikit-learn takes seconds
-    from assets.models.gate import decide  # noqa: PLC0415
-    from assets.models.registry import hand_over, place, register  # noqa: PLC0415
-    from assets.models.training import train  # noqa: PLC0415
+    from assets.models.dataset import TIMEFRAME, dataset  # noqa: PLC0415  # scikit-learn takes seconds to load
+    from assets.models.learning import learn  # noqa: PLC0415
+    from assets.models.registry import hand_over, place, promote, register  # noqa: PLC0415
 
-    history = history_of(symbol, candles, TIMEFRAME, exchange, day(start), day(end) + DAY if end else now())
+    given = read(parameters)
+    since, last = start or str(given.start or BEGINNING), end or (str(given.end) if given.end else "")
+    wanted, source = symbol or given.symbols, candles or (Path(given.candles) if given.candles else None)
+    until = day(last) + DAY if last else now()
+    history = history_of(wanted, source, TIMEFRAME, exchange or given.exchange, day(since), until)
     uri, files = (mlflow_uri, None) if mlflow_uri else place(settings())
-    rows = dataset(history)
-    trained = train(rows, EMBARGO)
-    decision = decide(trained, certified=all(ensure(one).passed for one in every_feature()))
-    told = {"dataset": dataset_hash(rows), "features": features.version(), "source": history.source,
-            "rows": str(len(rows.outcome)), "embargo_hours": str(features.LOOKBACK)}  # fmt: skip
-    run, version = register(trained, decision, told, list(features.FEATURES), uri, files)
-    if decision.promoted:
-        hand_over(champion_path(settings()), trained, run, version, simulated=history.simulated)
+    learned = learn(history, dataset(history))
+    version = register(learned.trained, learned.decision, learned.told, uri, files)
+    if promote(uri):
+        hand_over(uri, champion_path(settings()))
     table = Table("candidate", "gain over the base rate, by fold", box=None)
-    for name, gains in trained.gains.items():
+    for name, gains in learned.trained.gains.items():
         table.add_row(name, " ".join(f"{gain:+.4f}" for gain in gains))
     console = Console()
     console.print(table)
-    console.print(f"version {version}, {trained.name}: {'champion' if decision.promoted else 'stays challenger'}")
-    console.print("\n".join(decision.reasons))
+    became = "champion" if learned.decision.promoted else "stays challenger"
+    console.print(f"version {version.number}, {learned.trained.name}: {became}")
+    console.print("\n".join(learned.decision.reasons))

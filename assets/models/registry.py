@@ -1,26 +1,36 @@
-"""MLflow: every training is a run with its model file, a version `challenger`, and the gate's decision on it."""
+"""MLflow: a training is a run with its model file and a version: `challenger`, and if the gate agrees `champion`."""
 
 import json
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 from mlflow.tracking import MlflowClient
 
-from assets.models.dataset import HORIZON, TIMEFRAME
 from assets.models.gate import Decision
 from assets.models.training import FOLDS, Trained
 from infra.clock import now
-from infra.errors import UnavailableError
+from infra.errors import InputError, UnavailableError
 from infra.local import state
 from infra.local.lock import holder
 from infra.settings import Settings
-from realtime import features, model_file
+from realtime import model_file
 from realtime.model_file import Champion
 
 MODEL = "hourly_barrier"
 CHALLENGER, CHAMPION = "challenger", "champion"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of the model in the registry, and its run."""
+
+    number: str
+    experiment: str
+    run: str
 
 
 def place(given: Settings) -> tuple[str, str | None]:
@@ -41,25 +51,22 @@ def place(given: Settings) -> tuple[str, str | None]:
     return f"sqlite:///{folder}/mlflow.db", folder.as_uri()
 
 
-def register(
-    trained: Trained, decision: Decision, told: dict[str, str], inputs: list[str], uri: str, files: str | None
-) -> tuple[str, str]:
-    """Record a training in MLflow at `uri`, alias it, and promote it if the gate says so; return run and version.
+def register(trained: Trained, decision: Decision, told: dict[str, Any], uri: str, files: str | None) -> Version:
+    """Record a training in MLflow at `uri` as the challenger, with what the gate says of it.
 
     `files` is where a database without a server keeps model files (a URL); a server has its own place.
-    `told` are further parameters: hash of the data, version of the features and such.
+    `told` are further parameters: inputs, hash of the data, version of the features and such.
     """
     content = model_file.dump(trained.model)
     signature = {
-        "inputs": [{"name": name, "type": "double"} for name in inputs],
-        "output": "probability", "calibration": {"slope": trained.slope, "intercept": trained.intercept},
-        "sha256": model_file.digest(content), **told,
+        **told, "output": "probability", "sha256": model_file.digest(content), "slope": trained.slope,
+        "intercept": trained.intercept, "base_rate": trained.base_rate,
     }  # fmt: skip
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     known = client.get_experiment_by_name(MODEL)
     experiment = known.experiment_id if known else client.create_experiment(MODEL, artifact_location=files)
     run = client.create_run(experiment).info.run_id
-    for name, value in {**told, "model": trained.name, "folds": str(FOLDS)}.items():
+    for name, value in {**told, "model": trained.name, "folds": FOLDS}.items():
         client.log_param(run, name, value)
     client.log_metric(run, "calibration_error", trained.calibration_error)
     for name, gains in trained.gains.items():
@@ -69,7 +76,7 @@ def register(
         Path(folder, "signature.json").write_text(json.dumps(signature, indent=1))
         client.log_artifacts(run, folder, "model")
     client.set_terminated(run)
-    return run, _version(client, run, decision, signature["sha256"])
+    return Version(_version(client, run, decision, signature["sha256"]), experiment, run)
 
 
 def _version(client: MlflowClient, run: str, decision: Decision, sha256: object) -> str:
@@ -77,21 +84,41 @@ def _version(client: MlflowClient, run: str, decision: Decision, sha256: object)
         client.create_registered_model(MODEL)
     source = client.get_run(run).info.artifact_uri
     tags = {"sha256": str(sha256), "promoted": str(decision.promoted), "reasons": "; ".join(decision.reasons)}
-    made = client.create_model_version(MODEL, f"{source}/model", run, tags=tags)
-    version = str(made.version)
+    version = str(client.create_model_version(MODEL, f"{source}/model", run, tags=tags).version)
     client.set_registered_model_alias(MODEL, CHALLENGER, version)
-    if decision.promoted:
-        client.set_registered_model_alias(MODEL, CHAMPION, version)
     return version
 
 
-def hand_over(path: Path, trained: Trained, run: str, version: str, *, simulated: bool) -> None:
-    """Give the model to the live engine, which reads a folder and no registry."""
-    content = model_file.dump(trained.model)
+def promote(uri: str) -> bool:
+    """Make the challenger champion if the gate said yes of it; tell whether it did."""
+    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    challenger = client.get_model_version_by_alias(MODEL, CHALLENGER)
+    promoted = bool(challenger.tags["promoted"] == "True")
+    if promoted:
+        client.set_registered_model_alias(MODEL, CHAMPION, str(challenger.version))
+    return promoted
+
+
+def hand_over(uri: str, path: Path) -> Champion:
+    """Give the registry's champion to the live engine, which reads a folder and no registry; return what it is told.
+
+    Raises InputError when the registry's file is not the one that was registered.
+    """
+    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    chosen = client.get_model_version_by_alias(MODEL, CHAMPION)
+    held, run = model_file.champion(path), str(chosen.run_id)
+    if held and (held.run, held.version) == (run, str(chosen.version)):
+        return held
+    with tempfile.TemporaryDirectory() as folder:
+        got = Path(client.download_artifacts(run, "model", folder))
+        content, said = (got / "model.skops").read_bytes(), json.loads((got / "signature.json").read_text())
+    if model_file.digest(content) != chosen.tags["sha256"]:
+        raise InputError(f"the file of {MODEL} version {chosen.version} is not the one that was registered")
     told = Champion(
-        name=MODEL, version=version, run=run, sha256=model_file.digest(content), feature_version=features.version(),
-        inputs=tuple(features.FEATURES), slope=trained.slope, intercept=trained.intercept,
-        base_rate=trained.base_rate, timeframe=str(TIMEFRAME), horizon_bars=HORIZON, promoted_at=now(),
-        simulated=simulated,
+        name=MODEL, version=str(chosen.version), run=run, sha256=chosen.tags["sha256"],
+        feature_version=said["features"], inputs=tuple(said["inputs"]), slope=said["slope"],
+        intercept=said["intercept"], base_rate=said["base_rate"], timeframe=said["timeframe"],
+        horizon_bars=said["horizon_bars"], promoted_at=now(), simulated=said["simulated"],
     )  # fmt: skip
     model_file.hand_over(path, told, content)
+    return told

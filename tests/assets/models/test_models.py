@@ -8,12 +8,14 @@ from mlflow.tracking import MlflowClient
 from assets.backtests.history import History
 from assets.models.dataset import columns, dataset, dataset_hash
 from assets.models.gate import decide
-from assets.models.registry import MODEL, hand_over, register
+from assets.models.registry import MODEL, hand_over, promote, register
 from assets.models.training import CANDIDATES, Rows, logits, train
 from infra.clock import HOUR
 from infra.errors import InputError
 from ingestion.market import Timeframe
 from realtime import features, model_file
+
+TOLD = {"inputs": list("abcd"), "features": "test", "timeframe": "1h", "horizon_bars": 24, "simulated": True}
 
 
 def rows(edge: float, seed: int = 1, n: int = 2_400) -> Rows:
@@ -101,9 +103,9 @@ def test_only_what_the_gate_lets_through_becomes_champion_and_both_are_recorded(
     for edge, aliases in ((0.8, {"challenger": "1", "champion": "1"}), (0.0, {"challenger": "2", "champion": "1"})):
         made = train(rows(edge), 5 * HOUR)
         decision = decide(made, certified=True)
-        run, version = register(made, decision, {"features": "test"}, list("abcd"), uri, (tmp_path / "files").as_uri())
-        if decision.promoted:
-            hand_over(tmp_path / "models" / "champion.json", made, run, version, simulated=True)
+        register(made, decision, TOLD, uri, (tmp_path / "files").as_uri())
+        assert promote(uri) == decision.promoted
+        assert hand_over(uri, tmp_path / "models" / "champion.json").version == "1"
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         found = {name: str(version) for name, version in client.get_registered_model(MODEL).aliases.items()}
         assert found == aliases, found
@@ -115,4 +117,7 @@ def test_only_what_the_gate_lets_through_becomes_champion_and_both_are_recorded(
     handed = model_file.champion(tmp_path / "models" / "champion.json")
     assert handed is not None
     assert (handed.run, handed.version, handed.sha256) == (champion.run_id, "1", champion.tags["sha256"])
+    assert (handed.inputs, handed.feature_version, handed.simulated) == (("a", "b", "c", "d"), "test", True)
     assert (tmp_path / "models" / f"{handed.sha256}.skops").read_bytes() == content.read_bytes()
+    client.set_registered_model_alias(MODEL, "champion", "2")  # a person's choice, in MLflow's page
+    assert hand_over(uri, tmp_path / "models" / "champion.json").version == "2"
