@@ -21,6 +21,8 @@ concurrency:
     max_concurrent_runs: 2
 run_monitoring:
   enabled: true
+freshness:
+  enabled: true
 telemetry:
   enabled: false
 """

@@ -2,14 +2,13 @@
 
 import dagster as dg
 
+from assets.lake_age import reaches_back
 from assets.risk.command import encoded, history_of
 from assets.risk.days import LEAST
 from assets.risk.report import Report, report
 from infra import clock
-from infra.errors import InputError
 from infra.files import write_atomically
 from infra.settings import settings
-from ingestion.lake import bars
 from ingestion.market import Timeframe
 
 TIMEFRAME = Timeframe.H1
@@ -59,18 +58,9 @@ def _table(made: Report) -> dg.MarkdownMetadataValue:
 )
 def report_the_risk() -> dg.RunRequest | dg.SkipReason:
     """Run once the lake holds enough days to say anything."""
-    if not _long_enough():
+    if not reaches_back(LEAST, TIMEFRAME):
         return dg.SkipReason(f"the lake has no candles that are {LEAST} days old; bring history in with `cap import`")
     return dg.RunRequest()
-
-
-def _long_enough() -> bool:
-    """Tell whether the lake has candles that are old enough; one without any candles raises InputError."""
-    try:
-        old = bars(timeframe=str(TIMEFRAME), exchange=settings().exchanges[0], end=clock.now() - LEAST * clock.DAY)
-    except InputError:
-        return False
-    return not old.is_empty()
 
 
 defs = dg.Definitions(assets=[risk_report], schedules=[report_the_risk])

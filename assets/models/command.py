@@ -53,7 +53,7 @@ def train_(
     uri, files = (mlflow_uri, None) if mlflow_uri else place(settings())
     learned = learn(history, dataset(history))
     version = register(learned.trained, learned.decision, learned.told, uri, files)
-    if promote(uri):
+    if promote(uri).promoted:
         hand_over(uri, champion_path(settings()))
     table = Table("candidate", "gain over the base rate, by fold", box=None)
     for name, gains in learned.trained.gains.items():

@@ -1,6 +1,7 @@
 """Rows to learn from: features and labels of all symbols of a history."""
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -28,9 +29,13 @@ def columns(history: History, symbol: int) -> dict[str, Floats]:
     return {"opened_at": history.opened_at.astype(np.float64), "bitcoin": bitcoin, **own}
 
 
-def dataset(history: History) -> Rows:
-    """Return all rows whose features and outcome are known, symbol after symbol."""
-    parts = [_symbol(history, s) for s in range(len(history.symbols))]
+def dataset(history: History, made: Sequence[Floats] | None = None) -> Rows:
+    """Return all rows whose features and outcome are known, symbol after symbol.
+
+    `made` are each symbol's features on the grid, where they were made before.
+    """
+    every = range(len(history.symbols))
+    parts = [_symbol(history, s, features.table(columns(history, s)) if made is None else made[s]) for s in every]
     return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in Rows.__slots__))
 
 
@@ -42,11 +47,11 @@ def dataset_hash(rows: Rows) -> str:
     return made.hexdigest()
 
 
-def _symbol(history: History, s: int) -> Rows:
+def _symbol(history: History, s: int, made: Floats) -> Rows:
     own, length = columns(history, s), history.timeframe.microseconds
     width = WIDTH * ewm_volatility(own["close"], SPAN) * HORIZON**0.5 / 2.0
     labels = triple_barrier(own["high"], own["low"], own["close"], width, HORIZON)
-    made, weight = features.table(own), uniqueness(labels)
+    weight = uniqueness(labels)
     asked = np.arange(len(made)) >= history.first
     known = np.flatnonzero(asked & (labels.end >= 0) & np.isfinite(made).all(axis=1))
     known_at = history.opened_at + length

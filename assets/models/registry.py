@@ -25,6 +25,15 @@ CHALLENGER, CHAMPION = "challenger", "champion"
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What the gate said of a version."""
+
+    version: str
+    promoted: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """A version of the model in the registry, and its run."""
 
@@ -89,22 +98,26 @@ def _version(client: MlflowClient, run: str, decision: Decision, sha256: object)
     return version
 
 
-def promote(uri: str) -> bool:
-    """Make the challenger champion if the gate said yes of it; tell whether it did."""
+def promote(uri: str) -> Judged:
+    """Make the challenger champion if the gate said yes of it; return what it said."""
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     challenger = client.get_model_version_by_alias(MODEL, CHALLENGER)
-    promoted = bool(challenger.tags["promoted"] == "True")
-    if promoted:
+    reasons = tuple(challenger.tags["reasons"].split("; "))
+    judged = Judged(str(challenger.version), challenger.tags["promoted"] == "True", reasons)
+    if judged.promoted:
         client.set_registered_model_alias(MODEL, CHAMPION, str(challenger.version))
-    return promoted
+    return judged
 
 
-def hand_over(uri: str, path: Path) -> Champion:
-    """Give the registry's champion to the live engine, which reads a folder and no registry; return what it is told.
+def hand_over(uri: str, path: Path) -> Champion | None:
+    """Give the registry's champion to the live engine, which reads a folder and no registry.
 
-    Raises InputError when the registry's file is not the one that was registered.
+    Return what it is told, None while the registry has no champion. Raises InputError when the registry's file is not
+    the one that was registered.
     """
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    if CHAMPION not in client.get_registered_model(MODEL).aliases:
+        return None
     chosen = client.get_model_version_by_alias(MODEL, CHAMPION)
     held, run = model_file.champion(path), str(chosen.run_id)
     if held and (held.run, held.version) == (run, str(chosen.version)):

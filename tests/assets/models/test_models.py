@@ -104,7 +104,7 @@ def test_only_what_the_gate_lets_through_becomes_champion_and_both_are_recorded(
         made = train(rows(edge), 5 * HOUR)
         decision = decide(made, certified=True)
         register(made, decision, TOLD, uri, (tmp_path / "files").as_uri())
-        assert promote(uri) == decision.promoted
+        assert promote(uri).promoted == decision.promoted
         assert hand_over(uri, tmp_path / "models" / "champion.json").version == "1"
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         found = {name: str(version) for name, version in client.get_registered_model(MODEL).aliases.items()}

@@ -7,13 +7,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import httpx
 import psycopg
 import pytest
 from mlflow.server import constants
 from mlflow.tracking import MlflowClient
 
-from assets.models.registry import place
+from assets.defs.models import champion_follows_the_alias
+from assets.models.registry import MODEL, place
 from assets.models.server import environment
 from infra.errors import UnavailableError
 from infra.local import state
@@ -39,24 +41,33 @@ def server(postgres: str, directory: Path) -> Iterator[str]:
 
 
 def test_a_model_registered_with_a_server_that_is_then_killed_is_there_in_the_next(
-    postgres_server: str, tmp_path: Path
+    postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place_of = f"{postgres_server}/cap"
     with server(place_of, tmp_path) as url:
         client = MlflowClient(tracking_uri=url, registry_uri=url)
-        run = client.create_run(client.create_experiment("hourly")).info.run_id
+        run = client.create_run(client.create_experiment(MODEL)).info.run_id
         (tmp_path / "model.skops").write_bytes(b"the model")
         client.log_artifact(run, str(tmp_path / "model.skops"), "model")
-        client.create_registered_model("hourly")
-        client.create_model_version("hourly", f"{client.get_run(run).info.artifact_uri}/model", run)
-        client.set_registered_model_alias("hourly", "champion", "1")
+        client.create_registered_model(MODEL)
+        client.create_model_version(MODEL, f"{client.get_run(run).info.artifact_uri}/model", run)
+        client.set_registered_model_alias(MODEL, "champion", "1")
         strangers = httpx.get(url, headers={"Host": "evil.example"})
         assert (httpx.get(url).status_code, strangers.status_code) == (200, 403)
     with server(place_of, tmp_path) as url:
         client = MlflowClient(tracking_uri=url, registry_uri=url)
-        assert client.get_model_version_by_alias("hourly", "champion").run_id == run
+        assert client.get_model_version_by_alias(MODEL, "champion").run_id == run
         got = client.download_artifacts(run, "model/model.skops", str(tmp_path))
         assert Path(got).read_bytes() == b"the model"
+        given = Settings(data_directory=tmp_path, mlflow_url=url)
+        monkeypatch.setattr("assets.defs.models.settings", lambda: given)
+        seen = champion_follows_the_alias(dg.build_sensor_context())
+        assert isinstance(seen, dg.SensorResult)
+        assert (len(seen.run_requests or ()), seen.cursor) == (1, f"1 {run}")
+        again = champion_follows_the_alias(dg.build_sensor_context(cursor=seen.cursor))
+        assert isinstance(again, dg.SensorResult)
+        assert not again.run_requests
+    assert isinstance(champion_follows_the_alias(dg.build_sensor_context()), dg.SkipReason)
     with psycopg.connect(f"{postgres_server}/mlflow") as connection:
         assert connection.execute("select run_uuid from runs").fetchall() == [(run,)]
     assert [one.read_bytes() for one in tmp_path.glob("mlflow/artifacts/**/model.skops")] == [b"the model"]

@@ -1,0 +1,50 @@
+"""A strategy over all history of the lake, all symbols in one account: what Dagster keeps up to date."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from assets.backtests.commands.backtest import certified, trial
+from assets.backtests.commands.counting import counted
+from assets.backtests.commands.options import Plan
+from assets.backtests.costs import Slippage, terms_of
+from assets.backtests.history import History
+from assets.backtests.report import Report, report
+from assets.backtests.run import Sizing, backtest, wanted
+from infra.files import write_atomically
+from realtime.strategies import strategy
+
+CAPITAL = 10_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where a report was written."""
+
+    html: Path
+    json: Path
+
+
+def whole_lake(name: str, history: History, exchange: str) -> Report:
+    """Run a strategy with its defaults, spot, at equal weights, and count the trial.
+
+    Raises LeakError for one that reads the future, UnavailableError without the ledger.
+    """
+    chosen = strategy(name)
+    certified(chosen, uncertified=False)
+    terms = terms_of(exchange, perpetual=False, slippage=Slippage(), leverage=1.0)
+    plan = Plan(history, terms, Sizing("fraction", 1.0 / len(history.symbols)), CAPITAL, exchange)
+    result = backtest(history, wanted(chosen, history), plan.terms, plan.capital, plan.sizing)
+    return report(chosen, plan, result, counted([trial(chosen, plan, result)], uncounted=False))
+
+
+def write(folder: Path, name: str, made: Report) -> Files:
+    """Write the tear sheet and its JSON."""
+    from assets.backtests.tearsheet import page  # noqa: PLC0415  # plotly takes a second to load
+
+    folder.mkdir(parents=True, exist_ok=True)
+    files = Files(folder / f"{name}.html", folder / f"{name}.json")
+    write_atomically(files.html, page(made).encode())
+    write_atomically(files.json, msgspec.json.format(msgspec.json.encode(made.document())) + b"\n")
+    return files

@@ -1,0 +1,60 @@
+"""Group `backtests`: every strategy over all history of the lake, each run counted as the trial that it is."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from assets.lake_age import reaches_back
+from infra import clock
+from infra.settings import settings
+from ingestion.market import Timeframe
+from realtime.strategies import module_of, names
+
+FIRST = ("total_return", "benchmark_return", "sharpe", "sharpe_low", "sharpe_high", "max_drawdown", "trades")
+LEAST_DAYS = 100
+"""Fewer days say nothing about a year."""
+
+
+def _asset(name: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["backtests", name],
+        deps=[dg.AssetKey(["lake", "candles"]), dg.AssetKey(["quality", "noninterference"])],
+        group_name="backtests",
+        kinds={"numba", "plotly"},
+        owners=["team:models"],
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(days=8)),
+        description=str(module_of(name).__doc__).partition("\n")[0],
+    )
+    def strategy() -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads [None] as two outputs
+        from assets.backtests.report import shown  # noqa: PLC0415  # no other process needs the engine
+        from assets.backtests.whole_lake import whole_lake, write  # noqa: PLC0415
+        from assets.risk.command import history_of  # noqa: PLC0415
+        from assets.sparkline import sparkline  # noqa: PLC0415
+
+        given = settings()
+        today = clock.now() // clock.DAY * clock.DAY
+        made = whole_lake(name, history_of((), None, Timeframe.H1, given.exchanges[0], 0, today), given.exchanges[0])
+        files = write((given.data_directory / "backtests").absolute(), name, made)
+        told = {one.replace("_", " "): shown(one, made.metrics[one]) for one in FIRST if one in made.metrics}
+        return dg.MaterializeResult(metadata={
+            **told,
+            "deflated sharpe": shown("deflated_sharpe", made.deflated),
+            "trials": made.count.trials if made.count else 0,
+            "tear sheet": dg.MetadataValue.path(str(files.html)),
+            "equity": dg.MetadataValue.md(sparkline("equity", made.result.expected.equity)),
+        })  # fmt: skip
+
+    return strategy
+
+
+@dg.schedule(job=dg.define_asset_job("backtest_everything", dg.AssetSelection.groups("backtests"),
+                                     executor_def=dg.in_process_executor),
+             cron_schedule="30 1 * * 0", default_status=dg.DefaultScheduleStatus.RUNNING)  # fmt: skip
+def backtest_every_week() -> dg.RunRequest | dg.SkipReason:
+    """Run once the lake holds enough days; weekly, for every run on new data is a trial more."""
+    if not reaches_back(LEAST_DAYS, Timeframe.H1):
+        return dg.SkipReason(f"the lake has no candles that are {LEAST_DAYS} days old; try `cap import`")
+    return dg.RunRequest()
+
+
+defs = dg.Definitions(assets=[_asset(name) for name in names()], schedules=[backtest_every_week])

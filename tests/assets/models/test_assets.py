@@ -1,0 +1,148 @@
+"""Groups `features`, `models` and `backtests`, run by Dagster from a real lake to the champion's file."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import polars as pl
+import pytest
+
+from assets.backtests.history import from_lake
+from assets.defs import backtests, features, models
+from assets.models import feature_table as offline
+from assets.models.dataset import dataset, dataset_hash
+from infra import clock
+from infra.cli import build
+from infra.errors import InputError
+from infra.settings import settings
+from ingestion.market import Timeframe
+from realtime import model_file
+from realtime.features import FEATURES, LOOKBACK
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Dagster, MLflow and SQLAlchemy on their own ways
+BARS = 2_600
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def candles(drift: float, symbol: str, seed: int) -> pl.DataFrame:
+    """Hourly candles whose trend lasts for days: what went up goes on, as long as `drift` is above 0."""
+    noise = np.random.default_rng(seed)
+    trend, wind = np.zeros(BARS), noise.normal(0.0, 0.1, BARS)
+    for bar in range(1, BARS):
+        trend[bar] = 0.995 * trend[bar - 1] + wind[bar]
+    close = 100.0 * np.exp(np.cumsum(noise.normal(0.0, 0.004, BARS) + drift * trend))
+    at = [datetime(2023, 1, 1, tzinfo=UTC) + timedelta(hours=bar) for bar in range(BARS)]
+    opened = np.concatenate([close[:1], close[:-1]])
+    high, low = np.maximum(opened, close) * 1.001, np.minimum(opened, close) * 0.999
+    prices = {"open": opened, "high": high, "low": low, "close": close}
+    table = {name: np.round(one, 6) for name, one in prices.items()}
+    return pl.DataFrame(
+        {"symbol": symbol, "opened_at": at, **table, "volume": np.round(1e4 * noise.random(BARS) + 1, 3)}
+    )
+
+
+def fill(drift: float) -> None:
+    pl.concat([candles(drift, "BTCUSDT", 1), candles(drift, "ETHUSDT", 2)]).write_parquet("two.parquet")
+    line = ["import", "two.parquet", "--exchange", "binance"]
+    build(line)(line, standalone_mode=False)
+
+
+def materialized(done: dg.ExecuteInProcessResult) -> dict[str, dict[str, object]]:
+    events = [event.materialization for event in done.get_asset_materialization_events()]
+    return {one.asset_key.to_user_string(): {name: v.value for name, v in one.metadata.items()} for one in events}
+
+
+def test_trades_that_trend_make_a_champion_and_the_engine_finds_its_file() -> None:
+    fill(drift=0.002)
+    everything = [features.hourly, models.challenger, models.gate, models.champion_]
+    done = dg.materialize(everything)
+    told = materialized(done)
+    assert list(told) == ["features/hourly", "models/challenger", "models/gate", "models/champion"]
+    assert all(check.passed for check in done.get_asset_check_evaluations())
+    assert told["features/hourly"]["dagster/row_count"] == 2 * BARS
+    assert told["models/gate"]["promoted"] is True, told["models/gate"]["reasons"]
+    path = model_file.champion_path(settings())
+    champion = model_file.champion(path)
+    assert champion is not None
+    assert (champion.version, champion.sha256) == ("1", told["models/champion"]["sha256"])
+    assert champion.inputs == tuple(FEATURES)
+    content = path.with_name(f"{champion.sha256}.skops").read_bytes()
+    assert model_file.load(content, champion.sha256).n_features_in_ == len(FEATURES)
+    again = materialized(dg.materialize([models.champion_]))
+    assert again["models/champion"] == told["models/champion"]  # the same champion is not handed over twice
+
+
+def test_noise_makes_a_challenger_and_nobody_champion() -> None:
+    fill(drift=0.0)
+    done = dg.materialize([features.hourly, models.challenger, models.gate, models.champion_])
+    told = materialized(done)
+    assert done.success
+    assert list(told) == ["features/hourly", "models/challenger", "models/gate"]
+    assert told["models/gate"]["promoted"] is False
+    assert "no: better than the base rate" in str(told["models/gate"]["reasons"])
+    assert not model_file.champion_path(settings()).exists()
+
+
+def test_what_is_learned_from_the_table_is_what_is_learned_from_the_candles() -> None:
+    fill(drift=0.0)
+    dg.materialize([features.hourly])
+    history = from_lake(["BTC-USDT", "ETH-USDT"], Timeframe.H1, "binance", 0, clock.now())
+    table = offline.read(offline.feature_path(settings()))
+    one, other = dataset(history, offline.every_on_grid(table, history)), dataset(history)
+    assert dataset_hash(one) == dataset_hash(other)
+    assert len(other.outcome) > BARS
+
+
+def test_a_hole_and_a_flipped_bit_in_the_table_are_named() -> None:
+    fill(drift=0.0)
+    history = from_lake(["BTC-USDT", "ETH-USDT"], Timeframe.H1, "binance", 0, clock.now())
+    table = offline.feature_table(history)
+    assert (offline.unknown_past_warmup(table, history), offline.differs_online(table, history)) == ([], [])
+    at = int(history.opened_at[-2])
+    here = (pl.col("symbol") == "ETH-USDT") & (pl.col("opened_at") == at)
+    hole = table.with_columns(pl.when(here).then(float("nan")).otherwise("return_6").alias("return_6"))
+    assert offline.unknown_past_warmup(hole, history) == [f"ETH-USDT at {at}"]
+    bits = table["return_6"].to_numpy().copy().view(np.int64)
+    bits[table.with_row_index().filter(here)["index"][0]] ^= 1
+    flipped = table.with_columns(pl.Series("return_6", bits.view(np.float64)))
+    assert offline.differs_online(flipped, history) == [f"ETH-USDT at {at}"]
+    assert table.filter(pl.col("symbol") == "BTC-USDT")["return_168"].is_nan().sum() == LOOKBACK - 2
+
+
+def test_a_table_of_other_code_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no feature table"):
+        offline.read(tmp_path / "none.parquet")
+    offline.write(tmp_path / "old.parquet", pl.DataFrame({"feature_version": ["hourly-old"]}))
+    with pytest.raises(InputError, match="made by other code"):
+        offline.read(tmp_path / "old.parquet")
+
+
+def test_every_schedule_waits_for_history_and_then_runs() -> None:
+    schedules = (features.make_the_features, backtests.backtest_every_week, models.train_every_week)
+    assert all(isinstance(one(dg.build_schedule_context()), dg.SkipReason) for one in schedules)
+    fill(drift=0.0)
+    assert all(isinstance(one(dg.build_schedule_context()), dg.RunRequest) for one in schedules)
+
+
+@pytest.fixture
+def ledger(postgres: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    given = settings().model_copy(update={"postgres_url": postgres})
+    monkeypatch.setattr("assets.backtests.commands.counting.settings", lambda: given)
+    return postgres
+
+
+def test_a_strategy_over_the_lake_is_a_trial_in_the_ledger_with_a_tear_sheet(ledger: str) -> None:
+    fill(drift=0.002)
+    (asset,) = [one for one in backtests.defs.assets or () if one.key == dg.AssetKey(["backtests", "buy_and_hold"])]
+    for _ in range(2):  # the same again is no further trial
+        told = materialized(dg.materialize([asset]))["backtests/buy_and_hold"]
+        assert told["trials"] == 1
+    assert "<h2>Months</h2>" in Path(str(told["tear sheet"])).read_text()
+    assert str(told["equity"]).startswith("![equity](data:image/svg+xml;base64,")
+    assert told["total return"] == told["benchmark return"]
