@@ -1,14 +1,15 @@
 """Group `quality`: checks of the lake's newest rows; one that fails blocks what is built on them."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.quality.defects import Defect
-from assets.quality.lake import candles_of, trades_of
-from assets.quality.parity import compare, recomputed
 from infra import clock
 from infra.settings import settings
+
+if TYPE_CHECKING:
+    from assets.quality.defects import Defect
 
 DAYS = 2
 """How many days back a check looks: rows older than that do not change any more."""
@@ -21,16 +22,20 @@ SETTLED = 5 * clock.MINUTE
 )
 def candles_keep_the_rules() -> dg.AssetCheckResult:
     """Check the newest candles."""
+    from assets.quality.lake import candles_of  # noqa: PLC0415  # see assets/defs/__init__.py
+
     return _result(*candles_of(clock.now() - DAYS * clock.DAY))
 
 
 @dg.asset_check(asset=["lake", "trades"], blocking=True, description="Trades keep every rule.")
 def trades_keep_the_rules() -> dg.AssetCheckResult:
     """Check the newest trades."""
+    from assets.quality.lake import trades_of  # noqa: PLC0415
+
     return _result(*trades_of(clock.now() - clock.HOUR))
 
 
-def _result(rows: int, found: Sequence[Defect]) -> dg.AssetCheckResult:
+def _result(rows: int, found: "Sequence[Defect]") -> dg.AssetCheckResult:
     table = "\n".join(f"| {one.rule} | {one.rows} | {one.means} | {one.first} |" for one in found)
     told = dg.MetadataValue.md(f"| rule | rows | what holds | first |\n|---|---|---|---|\n{table}")
     return dg.AssetCheckResult(passed=not found, metadata={"rows looked at": rows, "broken rules": told})
@@ -46,6 +51,8 @@ def _result(rows: int, found: Sequence[Defect]) -> dg.AssetCheckResult:
 )
 def parity_ledger(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads it
     """Replay the last day's raw tape: every candle, indicator and signal equals what was published live."""
+    from assets.quality.parity import compare, recomputed  # noqa: PLC0415
+
     given, until = settings(), clock.now() - SETTLED
     mine = recomputed(given.data_directory / "ingestion" / "tape", given)
     ledger = compare(mine, start=until - clock.DAY, end=until)

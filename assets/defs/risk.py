@@ -1,15 +1,17 @@
 """Group `risk`: every day a report on the risk of the symbols in the lake, as HTML and JSON."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from assets.lake_age import reaches_back
-from assets.risk.command import encoded, history_of
-from assets.risk.days import LEAST
-from assets.risk.report import Report, report
 from infra import clock
 from infra.files import write_atomically
 from infra.settings import settings
 from ingestion.market import Timeframe
+
+if TYPE_CHECKING:
+    from assets.risk.report import Report
 
 TIMEFRAME = Timeframe.H1
 
@@ -24,7 +26,9 @@ TIMEFRAME = Timeframe.H1
 )
 def risk_report() -> dg.MaterializeResult[None]:
     """Report the risk of the day that has begun."""
-    from assets.risk.page import page  # noqa: PLC0415  # plotly takes a second to load
+    from assets.risk.command import encoded, history_of  # noqa: PLC0415  # see assets/defs/__init__.py
+    from assets.risk.page import page  # noqa: PLC0415
+    from assets.risk.report import report  # noqa: PLC0415
 
     given = settings()
     today = clock.now() // clock.DAY * clock.DAY
@@ -40,7 +44,7 @@ def risk_report() -> dg.MaterializeResult[None]:
     )
 
 
-def _table(made: Report) -> dg.MarkdownMetadataValue:
+def _table(made: "Report") -> dg.MarkdownMetadataValue:
     rows = "\n".join(
         f"| {one.name} | {one.volatility['next day']:.0%} | {one.at_risk['filtered'][0.95][0]:.1%} | "
         f"{one.at_risk['filtered'][0.99][0]:.1%} | {one.at_risk['filtered'][0.99][1]:.1%} | {one.below_peak:.0%} |"
@@ -58,6 +62,8 @@ def _table(made: Report) -> dg.MarkdownMetadataValue:
 )
 def report_the_risk() -> dg.RunRequest | dg.SkipReason:
     """Run once the lake holds enough days to say anything."""
+    from assets.risk.days import LEAST  # noqa: PLC0415
+
     if not reaches_back(LEAST, TIMEFRAME):
         return dg.SkipReason(f"the lake has no candles that are {LEAST} days old; bring history in with `cap import`")
     return dg.RunRequest()

@@ -4,16 +4,17 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
 from assets.warehouse.dbt import PROJECT, environment
-from assets.warehouse.load import Loaded, connect, load
 from assets.warehouse.manifest import manifest
 from infra.settings import settings
-from ingestion.lake.reader import default_store
+
+if TYPE_CHECKING:
+    from assets.warehouse.load import Loaded
 
 OWNER = "team:data"
 DAYS = dg.DailyPartitionsDefinition("2021-01-01", end_offset=1)
@@ -34,6 +35,9 @@ def _table(name: str) -> dg.AssetsDefinition:
         description=f"The lake's {name} of chosen days in ClickHouse, each row exactly once however often this runs.",
     )
     def table(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        from assets.warehouse.load import connect, load  # noqa: PLC0415  # see assets/defs/__init__.py
+        from ingestion.lake.reader import default_store  # noqa: PLC0415
+
         window = context.partition_time_window
         given = settings()
         (done,) = load(connect(given), default_store(), [name], start=window.start, end=window.end)
@@ -42,7 +46,7 @@ def _table(name: str) -> dg.AssetsDefinition:
     return table
 
 
-def _told(done: Loaded) -> dg.MaterializeResult[None]:
+def _told(done: "Loaded") -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(metadata={"rows inserted": done.rows, "days that had changed": done.days})
 
 

@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 
 import typer
 
-from assets.warehouse.load import connect
-from assets.warehouse.tables import create
 from infra.settings import Settings, settings
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
@@ -47,6 +45,9 @@ def dbt(
 
     Example: [bold]cap dbt build[/bold]; options of dbt's own follow after --
     """
+    from assets.warehouse.load import connect  # noqa: PLC0415  # Dagster imports this file for the rest of it
+    from assets.warehouse.tables import create  # noqa: PLC0415
+
     given = settings()
     create(connect(given))
     line, variables = command(given, arguments)

@@ -1,6 +1,8 @@
 """The code location: what Dagster finds in it, held against a file, without any server."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
@@ -47,6 +49,14 @@ def test_every_asset_says_what_it_is_and_whose() -> None:
         assert spec.description, spec.key
         assert spec.owners, spec.key
         assert spec.kinds, spec.key
+
+
+def test_dagster_loads_the_graph_without_what_only_runs_need() -> None:
+    asked = (
+        "import sys, assets.definitions; print(*{'numba', 'pandas', 'sklearn', 'mlflow', 'plotly'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-W", "ignore", "-c", asked], check=True, capture_output=True, text=True)
+    assert found.stdout.split() == []
 
 
 def add(lake: Lake, minutes: int, upto: int, since: int, begin: int = 19_400 * DAY) -> None:

@@ -15,7 +15,7 @@ def test_a_day_goes_from_the_lake_to_the_marts_and_a_second_run_adds_nothing(
 ) -> None:
     append(lake, CANDLES, make_hours("BTC-USDT", 30), {"market-ohlcv:0": 1}, {"market-ohlcv:0": 0})
     monkeypatch.setattr("assets.defs.warehouse.settings", lambda: given)
-    monkeypatch.setattr("assets.defs.warehouse.default_store", lambda: lake.store)
+    monkeypatch.setattr("ingestion.lake.reader.default_store", lambda: lake.store)
     graph = defs.get_repository_def().assets_defs_by_key
     table, marts = graph[dg.AssetKey(["warehouse", "candles"])], graph[dg.AssetKey(["dbt", "returns_daily"])]
     inserted = []
