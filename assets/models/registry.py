@@ -1,6 +1,8 @@
 """MLflow: a training is a run with its model file and a version: `challenger`, and if the gate agrees `champion`."""
 
 import json
+import logging
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 from mlflow.tracking import MlflowClient
 
 from assets.models.gate import Decision
+from assets.models.plots import calibration
 from assets.models.training import FOLDS, Trained
 from infra.clock import now
 from infra.errors import InputError, UnavailableError
@@ -19,6 +22,9 @@ from infra.local.lock import holder
 from infra.settings import Settings
 from realtime import model_file
 from realtime.model_file import Champion
+
+os.environ |= {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+logging.getLogger("mlflow").setLevel(logging.WARNING)  # a training says what it did in its own words
 
 MODEL = "hourly_barrier"
 CHALLENGER, CHAMPION = "challenger", "champion"
@@ -80,6 +86,9 @@ def register(trained: Trained, decision: Decision, told: dict[str, Any], uri: st
     client.log_metric(run, "calibration_error", trained.calibration_error)
     for name, gains in trained.gains.items():
         client.log_metric(run, f"gain_{name}", float(np.mean(gains)))
+        for fold, gain in enumerate(gains):
+            client.log_metric(run, f"fold_gain_{name}", gain, step=fold)
+    client.log_text(run, calibration(trained.reliability), "plots/calibration.svg")
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "model.skops").write_bytes(content)
         Path(folder, "signature.json").write_text(json.dumps(signature, indent=1))

@@ -55,6 +55,7 @@ class Trained:
     gains: dict[str, list[float]]  # log loss of the base rate less the model's, calibrated, by candidate and fold
     calibration_error: float  # of the chosen one, out of sample
     base_rate: float
+    reliability: list[tuple[float, float]]  # of each tenth of the rows, out of sample: what was said, what happened
 
 
 def train(rows: Rows, embargo: int) -> Trained:
@@ -68,8 +69,11 @@ def train(rows: Rows, embargo: int) -> Trained:
     slope, intercept = platt(said[best], rows.outcome, rows.weight)
     model = _fitted(CANDIDATES[best], rows, np.arange(len(rows.outcome)))
     gains = {name: one for name, (one, _) in judged.items()}
+    p = judged[best][1]
+    error = calibration_error(p, rows.outcome, rows.weight)
     base_rate = float(np.average(rows.outcome, weights=rows.weight))
-    return Trained(best, model, slope, intercept, gains, judged[best][1], base_rate)
+    points = reliability(p, rows.outcome, rows.weight)
+    return Trained(best, model, slope, intercept, gains, error, base_rate, points)
 
 
 def logits(model: Any, features: Floats) -> Floats:
@@ -95,6 +99,17 @@ def calibration_error(p: Floats, outcome: Floats, weight: Floats) -> float:
     return sum(apart) / float(weight.sum())
 
 
+def reliability(p: Floats, outcome: Floats, weight: Floats) -> list[tuple[float, float]]:
+    """Return the mean probability and the mean outcome of the same ten bins.
+
+    >>> reliability(np.full(20, 0.75), np.array([1.0, 0.0] * 10), np.ones(20))[0]
+    (0.75, 0.5)
+    """
+    groups = [one for one in np.array_split(np.argsort(p, kind="stable"), BINS) if len(one)]
+    means = [[float(np.average(values[one], weights=weight[one])) for values in (p, outcome)] for one in groups]
+    return [(said, happened) for said, happened in means]
+
+
 def _fitted(make: Callable[[], Any], rows: Rows, at: Ints) -> Any:
     model = make()
     last = model.steps[-1][0] + "__" if hasattr(model, "steps") else ""
@@ -110,8 +125,8 @@ def _out_of_sample(make: Callable[[], Any], rows: Rows, folds: list[tuple[Ints, 
     return made
 
 
-def _judged(scores: Floats, rows: Rows, folds: list[tuple[Ints, Ints]]) -> tuple[list[float], float]:
-    """Return the gain of each fold and the error of calibration; a fold is calibrated on its training rows alone."""
+def _judged(scores: Floats, rows: Rows, folds: list[tuple[Ints, Ints]]) -> tuple[list[float], Floats]:
+    """Return the gain of each fold, and every row's probability; a fold is calibrated on its training rows alone."""
     gains, p = [], np.full(len(scores), np.nan)
     for learned, test in folds:
         slope, intercept = platt(scores[learned], rows.outcome[learned], rows.weight[learned])
@@ -123,4 +138,4 @@ def _judged(scores: Floats, rows: Rows, folds: list[tuple[Ints, Ints]]) -> tuple
             for said in (np.full(len(test), base), p[test])
         ]
         gains.append(float(losses[0] - losses[1]))
-    return gains, calibration_error(p, rows.outcome, rows.weight)
+    return gains, p

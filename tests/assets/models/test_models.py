@@ -49,6 +49,13 @@ def test_an_edge_is_promoted_and_only_with_a_certificate() -> None:
     assert (refused.promoted, [one.partition(":")[0] for one in refused.reasons]) == (False, ["no", "yes", "yes"])
 
 
+def test_what_is_calibrated_lies_on_the_diagonal_of_its_picture() -> None:
+    made = train(rows(0.8), 5 * HOUR)
+    assert len(made.reliability) == 10
+    assert all(abs(said - happened) < 0.1 for said, happened in made.reliability)
+    assert made.reliability[0][1] < made.base_rate < made.reliability[-1][1]
+
+
 def test_the_same_data_make_the_same_model_file() -> None:
     one, other = (model_file.dump(train(rows(0.8), 5 * HOUR).model) for _ in range(2))
     assert model_file.digest(one) == model_file.digest(other)
@@ -109,6 +116,10 @@ def test_only_what_the_gate_lets_through_becomes_champion_and_both_are_recorded(
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         found = {name: str(version) for name, version in client.get_registered_model(MODEL).aliases.items()}
         assert found == aliases, found
+        run = client.get_model_version_by_alias(MODEL, "challenger").run_id
+        said = [one.value for one in client.get_metric_history(run, f"fold_gain_{made.name}")]
+        assert said == made.gains[made.name]
+        assert client.list_artifacts(run, "plots")[0].path == "plots/calibration.svg"
     refused = client.get_model_version(MODEL, "2")
     assert (refused.tags["promoted"], "no: better than the base rate" in refused.tags["reasons"]) == ("False", True)
     champion = client.get_model_version_by_alias(MODEL, "champion")
