@@ -7,6 +7,7 @@ import dagster as dg
 import httpx
 
 from assets.lake_age import reaches_back
+from assets.models import names
 from infra import clock
 from infra.settings import settings
 from ingestion.market import Timeframe
@@ -94,7 +95,7 @@ def champion_() -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]  # 
 def champion_follows_the_alias(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Hand over what somebody made champion in MLflow, by the gate or by hand: a roll-back is one click."""
     given = settings()
-    asked = {"name": "hourly_barrier", "alias": "champion"}
+    asked = {"name": names.MODEL, "alias": names.CHAMPION}
     url = f"{given.mlflow}/api/2.0/mlflow/registered-models/alias"
     try:
         answer = httpx.get(url, params=asked, timeout=10.0, trust_env=False)

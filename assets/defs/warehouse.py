@@ -79,7 +79,8 @@ class Names(DagsterDbtTranslator):
 @dbt_assets(manifest=manifest(), dagster_dbt_translator=Names(), name="marts")
 def marts(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
     """Build models and run their tests; of a part of them only the tests that need no other model."""
-    os.environ.update(environment(settings()))
+    given = settings()
+    os.environ.update({**environment(given), "DBT_TARGET_PATH": str(given.data_directory.absolute() / "dbt")})
     yield from dbt.cli(["build", "--indirect-selection", "cautious"], context=context).stream()
 
 

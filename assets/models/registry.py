@@ -13,6 +13,7 @@ import numpy as np
 from mlflow.tracking import MlflowClient
 
 from assets.models.gate import Decision
+from assets.models.names import CHALLENGER, CHAMPION, MODEL
 from assets.models.plots import calibration
 from assets.models.training import FOLDS, Trained
 from infra.clock import now
@@ -25,9 +26,6 @@ from realtime.model_file import Champion
 
 os.environ |= {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # a training says what it did in its own words
-
-MODEL = "hourly_barrier"
-CHALLENGER, CHAMPION = "challenger", "champion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +106,23 @@ def _version(client: MlflowClient, run: str, decision: Decision, sha256: object)
 
 
 def promote(uri: str) -> Judged:
-    """Make the challenger champion if the gate said yes of it; return what it said."""
+    """Make the challenger champion if the gate said yes of it; return what it said. Raises InputError without one."""
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-    challenger = client.get_model_version_by_alias(MODEL, CHALLENGER)
+    challenger = _version_of(client, CHALLENGER)
+    if challenger is None:
+        raise InputError(
+            f"{MODEL} has no challenger at {uri}; train one: `cap train`, or materialize models/challenger"
+        )
     reasons = tuple(challenger.tags["reasons"].split("; "))
     judged = Judged(str(challenger.version), challenger.tags["promoted"] == "True", reasons)
     if judged.promoted:
         client.set_registered_model_alias(MODEL, CHAMPION, str(challenger.version))
     return judged
+
+
+def _version_of(client: MlflowClient, alias: str) -> Any:
+    known = client.search_registered_models(f"name = '{MODEL}'")
+    return client.get_model_version_by_alias(MODEL, alias) if known and alias in known[0].aliases else None
 
 
 def hand_over(uri: str, path: Path) -> Champion | None:
@@ -125,12 +132,14 @@ def hand_over(uri: str, path: Path) -> Champion | None:
     the one that was registered.
     """
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-    if CHAMPION not in client.get_registered_model(MODEL).aliases:
+    chosen = _version_of(client, CHAMPION)
+    if chosen is None:
         return None
-    chosen = client.get_model_version_by_alias(MODEL, CHAMPION)
     held, run = model_file.champion(path), str(chosen.run_id)
     if held and (held.run, held.version) == (run, str(chosen.version)):
         return held
+    if "sha256" not in chosen.tags:
+        raise InputError(f"{MODEL} version {chosen.version} comes from no training of ours and cannot be champion")
     with tempfile.TemporaryDirectory() as folder:
         got = Path(client.download_artifacts(run, "model", folder))
         content, said = (got / "model.skops").read_bytes(), json.loads((got / "signature.json").read_text())

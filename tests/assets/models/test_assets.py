@@ -115,6 +115,15 @@ def test_a_hole_and_a_flipped_bit_in_the_table_are_named() -> None:
     assert table.filter(pl.col("symbol") == "BTC-USDT")["return_168"].is_nan().sum() == LOOKBACK - 2
 
 
+def test_a_table_with_a_hole_is_not_written_and_nothing_is_trained_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(drift=0.0)
+    monkeypatch.setattr(offline, "unknown_past_warmup", lambda *_: ["ETH-USDT at 7"])
+    done = dg.materialize([features.hourly, models.challenger], raise_on_error=False)
+    assert list(materialized(done)) == ["features/hourly"]
+    assert not done.success
+    assert not offline.feature_path(settings()).exists()
+
+
 def test_a_table_of_other_code_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no feature table"):
         offline.read(tmp_path / "none.parquet")

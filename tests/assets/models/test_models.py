@@ -8,7 +8,8 @@ from mlflow.tracking import MlflowClient
 from assets.backtests.history import History
 from assets.models.dataset import columns, dataset, dataset_hash
 from assets.models.gate import decide
-from assets.models.registry import MODEL, hand_over, promote, register
+from assets.models.names import MODEL
+from assets.models.registry import hand_over, promote, register
 from assets.models.training import CANDIDATES, Rows, logits, train
 from infra.clock import HOUR
 from infra.errors import InputError
@@ -132,3 +133,22 @@ def test_only_what_the_gate_lets_through_becomes_champion_and_both_are_recorded(
     assert (tmp_path / "models" / f"{handed.sha256}.skops").read_bytes() == content.read_bytes()
     client.set_registered_model_alias(MODEL, "champion", "2")  # a person's choice, in MLflow's page
     assert hand_over(uri, tmp_path / "models" / "champion.json").version == "2"
+
+
+def test_an_empty_registry_has_no_champion_and_says_what_to_do_for_a_challenger(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    assert hand_over(uri, tmp_path / "champion.json") is None
+    with pytest.raises(InputError, match="no challenger"):
+        promote(uri)
+
+
+def test_a_version_that_no_training_made_cannot_be_champion(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    run = client.create_run(client.create_experiment("mine", (tmp_path / "files").as_uri())).info.run_id
+    client.create_registered_model(MODEL)
+    client.create_model_version(MODEL, f"{client.get_run(run).info.artifact_uri}/model", run)
+    client.set_registered_model_alias(MODEL, "champion", "1")
+    with pytest.raises(InputError, match="version 1 comes from no training of ours"):
+        hand_over(uri, tmp_path / "champion.json")
+    assert not (tmp_path / "champion.json").exists()

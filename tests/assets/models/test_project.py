@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 from mlflow.tracking import MlflowClient
 
+from assets.models.names import MODEL
 from assets.models.parameters import Parameters, read
-from assets.models.registry import MODEL
 from infra.errors import InputError
 
 ROOT = Path(__file__).parents[3]

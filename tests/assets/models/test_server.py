@@ -15,7 +15,8 @@ from mlflow.server import constants
 from mlflow.tracking import MlflowClient
 
 from assets.defs.models import champion_follows_the_alias
-from assets.models.registry import MODEL, place
+from assets.models.names import MODEL
+from assets.models.registry import place
 from assets.models.server import environment
 from infra.errors import UnavailableError
 from infra.local import state

@@ -30,3 +30,6 @@ def test_a_day_goes_from_the_lake_to_the_marts_and_a_second_run_adds_nothing(
     chosen = dg.AssetSelection.assets(dg.AssetKey(["dbt", "candles"])).upstream() & dg.AssetSelection.assets(marts)
     assert dg.materialize([marts], selection=chosen).success
     assert client.query("SELECT count() FROM warehouse.candles").first_row == (24,)
+    assert list((given.data_directory / "dbt").glob("marts*")), (
+        "dbt writes into the data directory, not into its project"
+    )
