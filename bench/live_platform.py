@@ -17,7 +17,7 @@ READY_SECONDS = 240.0  # the first start on a machine compiles every kernel
 LIVE_PATH = "valkey,ingestion,realtime,serving"
 PORTS = (
     "POSTGRES_PORT", "VALKEY_PORT", "CLICKHOUSE_PORT", "SIMULATOR_PORT", "PORT", "INGESTION_METRICS_PORT",
-    "REALTIME_METRICS_PORT", "LAKE_METRICS_PORT", "DAGSTER_PORT",
+    "REALTIME_METRICS_PORT", "LAKE_METRICS_PORT", "DAGSTER_PORT", "MLFLOW_PORT",
 )  # fmt: skip
 
 
