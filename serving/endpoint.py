@@ -74,7 +74,9 @@ class Resource:
     @property
     def route(self) -> Route:
         """The route; a symbol may hold a slash (BTC/USDT, percent-encoded), an id is a UUID."""
-        path = self.path.replace("{symbol}", "{symbol:path}").replace("{id}", "{id:uuid}")
+        path = self.path.replace("{symbol}", "{symbol:path}")
+        for name in ("id", "session"):
+            path = path.replace(f"{{{name}}}", f"{{{name}:uuid}}")
         return Route(path, self.handle, methods=list(self.endpoints), name=self.path)
 
     async def handle(self, request: Request) -> Response:

@@ -85,6 +85,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/users/{id}"): READ,
     ("PUT", "/api/users/{id}"): OWN,
     ("DELETE", "/api/users/{id}"): OWN,
+    ("GET", "/api/users/{id}/sessions"): OWN,
+    ("DELETE", "/api/users/{id}/sessions/{session}"): OWN,
     ("GET", "/api/signals"): READ,
     ("POST", "/api/signals"): WRITE,
     ("POST", "/api/signals/subscribe"): WRITE,

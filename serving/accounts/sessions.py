@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from serving.accounts import audit
-from serving.accounts.database import Row, Transaction, change, one
+from serving.accounts.database import Row, Transaction, change, one, rows
 from serving.accounts.tokens import ACCESS_SECONDS, Tokens, Use
 
 PREFIX = "cap_rt_"
@@ -100,6 +100,16 @@ class Sessions:
 async def end(transaction: Transaction, session: UUID) -> None:
     """End one session."""
     await change(transaction, "UPDATE sessions SET revoked_at = now() WHERE id = %s AND revoked_at IS NULL", session)
+
+
+async def all_of(transaction: Transaction, user: UUID) -> list[Row]:
+    """Return a user's sessions that go on, the newest first."""
+    query = (
+        "SELECT id, created_at, used_at, agent, address FROM sessions WHERE user_id = %s AND revoked_at IS NULL "
+        "AND used_at > now() - %s * interval '1 second' AND created_at > now() - %s * interval '1 second' "
+        "ORDER BY created_at DESC, id"
+    )
+    return await rows(transaction, query, user, IDLE_SECONDS, LONGEST_SECONDS)
 
 
 async def end_all(transaction: Transaction, user: UUID, but: UUID | None = None) -> None:

@@ -80,3 +80,21 @@ class Subscription(BaseModel):
 
     plan: str
     usage: dict[str, Usage]
+
+
+class LoginSession(BaseModel):
+    """One login that goes on."""
+
+    id: str
+    created_at: str
+    used_at: str = Field(description="when its refresh token was last exchanged")
+    agent: str = Field(description="what the client calls itself")
+    address: str = Field(description="the network it was opened from")
+    current: bool = Field(description="whether this request comes from it")
+
+
+class LoginSessions(BaseModel):
+    """A user's logins that go on, the newest first."""
+
+    items: list[LoginSession]
+    next: None = None

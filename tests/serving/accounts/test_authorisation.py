@@ -25,6 +25,8 @@ POST   /api/auth/logout          401 204 204 204 204 204 401 401
 GET    /api/users/{id}           401 200 404 200 404 404 401 401
 PUT    /api/users/{id}           401 200 404 200 404 404 401 401
 DELETE /api/users/{id}           401 204 404 204 404 404 401 401
+GET    /api/users/{id}/sessions  401 200 404 200 404 404 401 401
+DELETE /api/users/{id}/sessions/{session} 401 204 404 204 404 404 401 401
 GET    /api/subscriptions        401 200 200 200 200 200 401 401
 GET    /api/signals              401 200 200 200 200 200 401 401
 POST   /api/signals              401 201 201 201 201 201 401 401
@@ -110,6 +112,10 @@ class Cast:
         )
         return person.log_in()
 
+    @property
+    def session(self) -> str:
+        return json.loads(_body(self.owner.access))["sid"]
+
     def token(self, actor: str) -> str:
         if actor == "nobody":
             return ""
@@ -150,7 +156,9 @@ def test_everybody_gets_what_the_table_says(cast: Cast, row: tuple[str, str]) ->
         if actor == "owner" and path == "/api/destinations":
             given = {**given, "address": "https://example.org/canary/2"} if given else None
         body = {"json": given} if given and "logout" not in path else {}
-        answer = httpx.request(method, cast.server.url + path.format(id=id_), headers=headers, **body)
+        answer = httpx.request(
+            method, cast.server.url + path.format(id=id_, session=cast.session), headers=headers, **body
+        )
         assert answer.status_code == TABLE[row][actor], (actor, answer.text)
         if answer.status_code >= 400:
             assert "canary" not in answer.text

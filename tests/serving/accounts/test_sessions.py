@@ -61,6 +61,22 @@ def test_a_lost_answer_can_be_asked_for_again_by_the_same_client_only(server: Se
     assert exchange(server, first.json()["refresh_token"]).status_code == 401
 
 
+def test_a_session_is_listed_without_secrets_and_ends_alone(server: Server, register: Register) -> None:
+    person = register()
+    other = login(person, agent="elsewhere")
+    path = f"/api/users/{person.id}/sessions"
+    listed = person.ask("GET", path).json()["items"]
+    assert {(row["agent"], row["current"]) for row in listed} >= {("elsewhere", False)}
+    assert [row["current"] for row in listed].count(True) == 1
+    assert {*listed[0]} == {"id", "created_at", "used_at", "agent", "address", "current"}
+    gone = next(row["id"] for row in listed if row["agent"] == "elsewhere")
+    assert person.ask("DELETE", f"{path}/{gone}").status_code == 204
+    assert not works(server, other["access_token"])
+    assert exchange(server, other["refresh_token"]).status_code == 401
+    assert works(server, person.access)
+    assert person.ask("DELETE", f"{path}/{gone}").status_code == 404
+
+
 def test_the_use_of_an_old_token_ends_the_session(server: Server, register: Register) -> None:
     person = register()
     first = login(person)
