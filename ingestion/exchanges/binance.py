@@ -197,8 +197,8 @@ class Binance(Exchange):
         futures = await rest.get(self._host(perpetual=True) + "/fapi/v1/exchangeInfo", {}, weight=1)
         return parse_instruments(spot, perpetual=False) + parse_instruments(futures, perpetual=True)
 
-    async def trades(self, rest: Rest, instrument: Instrument, *, after_id: int, since: int) -> Rows:
-        """Return trades after an id (spot: historicalTrades), or page through aggTrades since a time."""
+    async def trades(self, rest: Rest, instrument: Instrument, *, after_id: int, since: int, until_id: int = 0) -> Rows:
+        """Return trades after an id (spot: historicalTrades), or page through aggTrades since a time, up to an id."""
         query: dict[str, Any] = {"symbol": instrument.exchange_symbol, "limit": 1000}
         if after_id and not instrument.symbol.perpetual:
             query["fromId"] = after_id + 1
@@ -210,7 +210,7 @@ class Binance(Exchange):
             body = await rest.get(self._url(instrument, "/aggTrades"), query, weight=4)
             pages.append(parse_aggregated(body, instrument.exchange_symbol))
             aggregates = msgspec.json.decode(body)
-            if len(aggregates) < 1000:
+            if len(aggregates) < 1000 or 0 < until_id <= aggregates[-1]["l"]:
                 break
             query = {"symbol": instrument.exchange_symbol, "limit": 1000, "fromId": aggregates[-1]["a"] + 1}
         rows = in_order(np.concatenate(pages))

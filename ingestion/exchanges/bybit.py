@@ -179,7 +179,7 @@ class Bybit(Exchange):
                     break
         return found
 
-    async def trades(self, rest: Rest, instrument: Instrument, *, after_id: int, since: int) -> Rows:  # noqa: ARG002  # ids have no order here
+    async def trades(self, rest: Rest, instrument: Instrument, *, after_id: int, since: int, until_id: int = 0) -> Rows:  # noqa: ARG002  # ids have no order here
         """Return the recent trades, at most 1,000 (spot 60): Bybit serves no older ones."""
         limit = 1000 if instrument.symbol.perpetual else 60
         query = {"category": _category(instrument), "symbol": instrument.exchange_symbol, "limit": limit}

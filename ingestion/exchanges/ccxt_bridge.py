@@ -92,7 +92,7 @@ class CcxtBridge(Watched):
         """Return the exchange's clock."""
         return milliseconds(int(await self._call(self.client.fetch_time)))
 
-    async def trades(self, rest: Rest, instrument: Instrument, *, after_id: int, since: int) -> Rows:
+    async def trades(self, rest: Rest, instrument: Instrument, *, after_id: int, since: int, until_id: int = 0) -> Rows:
         """Return what one fetchTrades gives."""
         found = await self._call(self.client.fetch_trades, self._name(instrument), since // 1000 or None, 1000)
         rows = TradeRows()

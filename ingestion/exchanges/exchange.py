@@ -141,10 +141,11 @@ class Exchange(ABC):
         """Return all spot USDT symbols and USDT perpetuals."""
 
     @abstractmethod
-    async def trades(self, rest: Rest, instrument: Instrument, *, after_id: int, since: int) -> Rows:
+    async def trades(self, rest: Rest, instrument: Instrument, *, after_id: int, since: int, until_id: int = 0) -> Rows:
         """Return TRADE rows (symbol 0) after trade `after_id` (0: unknown) or since the time `since`, oldest first.
 
-        As far as the exchange keeps them and one call of this method may fetch; call again with the last id.
+        As far as the exchange keeps them and one call of this method may fetch; call again with the last id. Those
+        after `until_id`, where it is known, may be left out.
         """
 
     @abstractmethod

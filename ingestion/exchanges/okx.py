@@ -273,8 +273,11 @@ class Okx(Exchange):
             self._know(one)
         return found
 
-    async def trades(self, rest: Rest, instrument: Instrument, *, after_id: int, since: int) -> Rows:
-        """Return the newest 500, or page backwards through history-trades (three months), oldest first."""
+    async def trades(self, rest: Rest, instrument: Instrument, *, after_id: int, since: int, until_id: int = 0) -> Rows:
+        """Return the newest 500, or page backwards through history-trades (three months), oldest first.
+
+        Where `until_id` is known, only the newest 500 and what leads back from there are asked for.
+        """
         pages: list[Rows] = []
         query: dict[str, Any] = {"instId": instrument.exchange_symbol, "limit": 500}
         path, weight, size = "/market/trades", 0.2, 500
@@ -286,7 +289,8 @@ class Okx(Exchange):
             if len(wanted) < len(page) or len(page) < size:
                 break
             path, weight, size = "/market/history-trades", 1, _PAGE
-            query |= {"type": "1", "limit": _PAGE, "after": str(int(page["id_low"][0]))}
+            before = int(page["id_low"][0])
+            query |= {"type": "1", "limit": _PAGE, "after": str(min(before, until_id + 1) if until_id else before)}
         return in_order(np.concatenate(pages))
 
     async def candles(

@@ -32,6 +32,7 @@ class Flow:
     subscribed: asyncio.Event = field(default_factory=asyncio.Event)
     open_gaps: list[Hole] = field(default_factory=list)  # recorded by an earlier process, to be healed by this one
     new_gaps: list[Hole] = field(default_factory=list)  # left by an earlier process without a record
+    broken: Hole | None = None  # recorded when the connection was lost, to be healed once it is back
     acting: bool = False  # a step is under way
     probed: dict[Channel, int] = field(default_factory=dict)  # steps taken against a stall: resubscribe, reconnect
 

@@ -43,21 +43,30 @@ class Healer:
         """Go on with what an earlier process left: gaps it recorded, gaps it did not, and the time since it ended."""
         for hole in flow.open_gaps:
             dense = isinstance(flow.ids, DenseIds)
-            self._start(
-                self._heal_ids(flow, hole, recorded=True) if dense else self._heal_times(flow, hole, recorded=True)
-            )
+            self._start(self._heal_ids(flow, hole, recorded=True) if dense else self._heal_times(flow, hole))
         for hole in flow.new_gaps:
             self.on_hole(flow, hole)
         flow.open_gaps, flow.new_gaps = [], []
 
-    def reconnected(self, flow: Flow, since: int) -> None:
-        """Fetch what may have been missed from the last known trade on."""
-        if flow.held is not None or not since:
+    def broken(self, flow: Flow) -> None:
+        """Record, before trades flow again, that some may be missing since the last one; dense ids tell by themselves.
+
+        A process that is killed while it asks for them leaves the record to the next one.
+        """
+        since = flow.ids.last_at or max((int(rows["traded_at"].max()) for rows in flow.held or ()), default=0)
+        if since and flow.broken is None and isinstance(flow.ids, LooseIds):
+            flow.broken = Hole(0, 0, since, clock.now())
+            self.feed.gap(flow, "open", flow.broken, NO_CONNECTION)
+
+    def reconnected(self, flow: Flow) -> None:
+        """Fetch what may have been missed since the last known trade."""
+        if flow.held is not None:
             return
         if isinstance(flow.ids, DenseIds):
             self._start(self._ask_quiet(flow, flow.ids))
-        else:
-            self._start(self._heal_times(flow, Hole(0, 0, since, clock.now()), recorded=False))
+        elif flow.broken is not None:
+            self._start(self._heal_times(flow, flow.broken))
+            flow.broken = None
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -77,7 +86,7 @@ class Healer:
         reachable = self.feed.clock - hole.to_at < OLD
         while reachable and ids.missing(hole) and clock.now() - began < GIVE_UP_SECONDS * clock.SECOND:
             after = next(one.first_id for one in ids.holes if one.overlaps(hole)) - 1
-            rows = await self.fetch(flow, after_id=after, since=hole.from_at)
+            rows = await self.fetch(flow, after_id=after, since=hole.from_at, until_id=hole.last_id)
             if rows is not None:
                 inside = bool(((rows["id_low"] >= hole.first_id) & (rows["id_low"] <= hole.last_id)).any())
                 self.take(flow, rows[ids.unknown(rows)])  # of other gaps, too: one page may heal several
@@ -97,7 +106,7 @@ class Healer:
             if rows is not None:
                 self.take(flow, rows[rows["id_low"] > high])
 
-    async def _heal_times(self, flow: Flow, hole: Hole, *, recorded: bool) -> None:
+    async def _heal_times(self, flow: Flow, hole: Hole) -> None:
         """Where ids have no order: fetch what the exchange still gives; whole if that reaches back to the gap."""
         ids, rows = flow.ids, None
         if not isinstance(ids, LooseIds):
@@ -105,18 +114,16 @@ class Healer:
         while rows is None and clock.now() - hole.to_at < GIVE_UP_SECONDS * clock.SECOND:
             rows = await self.fetch(flow, after_id=0, since=0)
             if rows is None:
-                recorded = self._record(flow, hole, recorded=recorded)
                 await asyncio.sleep(2.0)
-        whole, missed = False, np.empty(0, TRADE)
-        if rows is not None:
-            whole = len(rows) > 0 and int(rows["traded_at"].min()) <= hole.from_at
-            missed = rows[(rows["traded_at"] >= hole.from_at) & ids.unknown(rows)]
-            early = missed["traded_at"] <= hole.to_at
-            if not whole or early.any():
-                recorded = self._record(flow, hole, recorded=recorded)
-            self.take(flow, missed)
-        if recorded:
-            self.feed.gap(flow, "healed" if whole else "lost", hole, NO_CONNECTION)
+        if rows is None or not len(rows):
+            self.feed.gap(flow, "lost", hole, NO_CONNECTION)
+            return
+        oldest, following = int(rows["traded_at"].min()), ids.first_after(hole.to_at)
+        self.take(flow, rows[(rows["traded_at"] >= hole.from_at) & ids.unknown(rows)])
+        self.feed.gap(flow, "healed" if oldest <= hole.from_at else "lost", hole, NO_CONNECTION)
+        until = min(oldest, following or oldest)
+        if until > hole.to_at:  # trades came back later than the gap was recorded
+            self.feed.gap(flow, "lost", hole._replace(from_at=hole.to_at, to_at=until), NO_CONNECTION)
 
     def caught_up(self, flow: Flow, rows: Rows, since: int) -> None:
         """Take what REST gave of a silent stream; where ids have no order, what it no longer reaches is lost."""
@@ -125,21 +132,19 @@ class Healer:
             self.feed.gap(flow, "lost", Hole(0, 0, since, int(rows["traded_at"].min())), SILENT)
         self.take(flow, newer)
 
-    def _record(self, flow: Flow, hole: Hole, *, recorded: bool) -> bool:
-        if not recorded:
-            self.feed.gap(flow, "open", hole, NO_CONNECTION)
-        return True
-
     def take(self, flow: Flow, rows: Rows) -> None:
         """Give trades that came by REST to the feed."""
         if len(rows):
             metrics.HEALED.labels(self.feed.exchange.name).inc(len(rows))
             self.feed.take(flow, healed(rows))
 
-    async def fetch(self, flow: Flow, *, after_id: int, since: int, rest: RestClient | None = None) -> Rows | None:
+    async def fetch(
+        self, flow: Flow, *, after_id: int, since: int, until_id: int = 0, rest: RestClient | None = None
+    ) -> Rows | None:
         """Fetch trades; None if the exchange does not answer."""
+        ask, rest = self.feed.exchange.trades, rest or self._rest
         try:
-            return await self.feed.exchange.trades(rest or self._rest, flow.instrument, after_id=after_id, since=since)
+            return await ask(rest, flow.instrument, after_id=after_id, since=since, until_id=until_id)
         except (UnavailableError, InputError, KeyError, ValueError, TypeError) as error:
             structlog.get_logger().warning("trades could not be fetched", symbol=flow.name, reason=str(error)[:200])
             return None

@@ -40,7 +40,6 @@ class Keeper:
         self._backoff = Backoff()
         self._perpetual = subscriptions[0].instrument.symbol.perpetual
         self._requests = 0
-        self._since: dict[int, int] = {}  # by flow: its last trade before the first attempt to connect again
         self._acts: set[asyncio.Task[None]] = set()
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self.up = False
@@ -72,7 +71,8 @@ class Keeper:
         await self._connects.take()
         exchange = self._feed.exchange
         for flow in self._flows():
-            self._since.setdefault(id(flow), flow.ids.last_at)  # an attempt that fails may let some trades through
+            if not instead:
+                self._healer.broken(flow)
         connection = await connect(self._url, next(self.numbers), self._received, exchange.limits.frame_bytes)
         self._feed.decoded[connection.number] = self._answered
         try:
@@ -83,9 +83,8 @@ class Keeper:
         for flow, channel in self._streams():
             flow.begin([channel], clock.now())
         for flow in self._flows():
-            since = self._since.pop(id(flow), 0)
             if not instead:
-                self._healer.reconnected(flow, since)
+                self._healer.reconnected(flow)
         return connection
 
     def _streams(self) -> list[tuple[Flow, Channel]]:
@@ -160,7 +159,6 @@ class Keeper:
         try:
             fresh = await self._open(instead=True)
         except UnavailableError as error:
-            self._since.clear()
             structlog.get_logger().warning("no new connection yet, the old one stays", reason=str(error)[:300])
             return connection
         await asyncio.sleep(OVERLAP_SECONDS)
@@ -198,6 +196,8 @@ class Keeper:
         if flow.probed[channel] > 1:
             return True
         mine = [s for s in self._subscriptions if s.instrument == flow.instrument and s.channel is channel]
+        if channel is Channel.TRADES:
+            self._healer.broken(flow)
         self._requests += 1
         connection.send(self._feed.exchange.unsubscribe(mine, self._requests))
         try:
@@ -205,7 +205,7 @@ class Keeper:
         except UnavailableError:
             return True
         if channel is Channel.TRADES:
-            self._healer.reconnected(flow, known_at)
+            self._healer.reconnected(flow)
         return False
 
     async def _probe(self, flow: Flow, known_at: int) -> bool:

@@ -138,6 +138,10 @@ class LooseIds:
         self._expire()
         return rows[keep], []
 
+    def first_after(self, at: int) -> int:
+        """Return the time of the first trade after a time, 0 if there is none."""
+        return min((one for one, _ in self._order if one > at), default=0)
+
     def unknown(self, rows: Rows) -> npt.NDArray[np.bool_]:
         """Tell of each row whether it has not come yet."""
         pairs = zip(rows["id_high"].tolist(), rows["id_low"].tolist(), strict=True)

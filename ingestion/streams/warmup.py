@@ -72,10 +72,12 @@ async def _release(member: Member) -> None:
         except TimeoutError:
             structlog.get_logger().warning("the begun minute could not be fetched", symbol=flow.name)
     wanted = before[before["traded_at"] >= since]
+    if known_at:
+        healer.broken(flow)
     feed.release(flow, wanted)
     healer.resume(flow)
     if subscribed:
-        healer.reconnected(flow, known_at)
+        healer.reconnected(flow)
     if len(wanted) < len(before):  # what was fetched reaches back behind `since`
         feed.covered(flow, since)
 

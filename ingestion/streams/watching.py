@@ -29,13 +29,13 @@ class Watcher:
         """Watch again and again until cancelled."""
         perpetual = self._flow.instrument.symbol.perpetual
         while True:
-            before = self._flow.ids.last_at
             try:
                 async for frame in self._exchange.watch(self._flow.instrument):
                     if not self.up:
                         self.up = True
                         self._flow.begin([Channel.TRADES], clock.now())
-                        self._healer.reconnected(self._flow, before)
+                        self._healer.broken(self._flow)
+                        self._healer.reconnected(self._flow)
                     self._feed.receive(self._source, [frame], [clock.now()], perpetual=perpetual)
                     self._backoff.flowed()
             except UnavailableError as error:
