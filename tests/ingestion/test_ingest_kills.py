@@ -1,5 +1,6 @@
 """kill -9 of `cap ingest` loses no trade and doubles none."""
 
+import time
 from pathlib import Path
 
 from bench.ingest_kills import harness, kill_loop
@@ -11,6 +12,29 @@ def test_three_kills_while_the_exchanges_trade_leave_no_trace(valkey: str, tmp_p
         following.wait(lambda: len(run.logged().trades) == 12, 120)
         found = kill_loop(run, following.wait, 3, most_seconds=6.0)
     assert (found["kills"], found["wrong"]) == (3, 0), found
+
+
+def test_a_process_killed_while_it_asks_for_what_was_missed_leaves_no_silent_gap(valkey: str, tmp_path: Path) -> None:
+    following = harness()
+    with following.following(tmp_path, valkey, rate=60) as run:
+        following.wait(lambda: len(run.logged().trades) == 12, 120)
+
+        def flowing() -> int:
+            return sum(len(ids) for (exchange, _), ids in run.logged().trades.items() if exchange == "bybit")
+
+        run.kill()
+        slow, before = run.fault(kind="rest_slow", exchange="bybit", milliseconds=4_000), flowing()
+        run.start()
+        following.wait(lambda: flowing() > before, 60)
+        run.kill()  # new trades are in the log, and what was missed before them has not been answered yet
+        run.end(slow)
+        run.start()
+        until, before = time.time_ns() // 1_000, flowing()
+        following.wait(lambda: flowing() > before, 60)
+        deadline = time.monotonic() + 30
+        while (missing := run.missing(until)) and time.monotonic() < deadline:
+            time.sleep(0.2)
+    assert not [what for what in missing if "silent" in what or "open" in what], missing
 
 
 def test_a_second_process_on_the_same_data_names_the_first(valkey: str, tmp_path: Path) -> None:
