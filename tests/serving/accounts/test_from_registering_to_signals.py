@@ -95,7 +95,7 @@ def test_a_plan_says_how_much_is_used_and_allows_no_more(register: Register) -> 
     assert refused["detail"].startswith("10 of 10 subscriptions used")
 
 
-@pytest.mark.parametrize("end", ["logout", "deletion", "password"])
+@pytest.mark.parametrize("end", ["logout", "session", "deletion", "password"])
 def test_private_channels_end_within_a_second(server: Server, engine: Engine, register: Register, end: str) -> None:
     person = register()
     person.ask("POST", "/api/signals", json={"symbol": "BTCUSDT"})
@@ -120,6 +120,11 @@ def test_private_channels_end_within_a_second(server: Server, engine: Engine, re
     def finish() -> None:
         if end == "logout":
             assert person.ask("POST", "/api/auth/logout").status_code == 204
+        elif end == "session":
+            other, path = Person(server.url, person.email, person.id).log_in(), f"/api/users/{person.id}/sessions"
+            listed = other.ask("GET", path).json()["items"]
+            first = next(row["id"] for row in listed if not row["current"])
+            assert other.ask("DELETE", f"{path}/{first}").status_code == 204
         elif end == "deletion":
             assert person.ask("DELETE", f"/api/users/{person.id}").status_code == 204
         else:
