@@ -1,9 +1,9 @@
 """JSON-RPC 2.0 over a real socket: every kind of request, every error code, and what follows a subscription."""
 
 import asyncio
-import time
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
