@@ -4,7 +4,7 @@ import base64
 
 import numpy as np
 
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 POINTS = 300
 WIDTH, HEIGHT = 600, 120

@@ -18,7 +18,7 @@ from assets.backtests.run import Result, Sizing, backtest, wanted
 from bench import Row
 from bench.market import NAMES, walk
 from ingestion.market import Timeframe
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 from realtime.strategies import strategy
 
 BARS, THEIRS, ROUNDS = 525_600, 52_560, 5

@@ -17,7 +17,7 @@ from cryptofeed.exchanges import OKX, BinanceFutures, Bybit
 from yapic import json as yapic  # type: ignore[import-untyped]  # cryptofeed's reader has no stubs
 
 from bench import Row
-from ingestion.batch import load_scanner
+from ingestion.decoding.batch import load_scanner
 from ingestion.exchanges import exchanges
 
 FRAMES, BATCH, ROUNDS = 20_000, 200, 5

@@ -21,14 +21,14 @@ from infra.eventlog import Position
 from infra.eventlog.valkey import ValkeyLog
 from ingestion.market import TRADE
 from ingestion.messages import TRADES_TOPIC, Trades, decode_market, encode
-from realtime.columns import TradeColumns, candles
-from realtime.engine import Engine
-from realtime.forming import Forming
-from realtime.loop import Keeper, Loop
-from realtime.pipeline import Pipeline
-from realtime.pushing import Pushing, Subscriptions
-from realtime.rehearsal import rehearse
-from realtime.store import Store
+from realtime.candles.from_sorted_trades import TradeColumns, candles
+from realtime.fold.engine import Engine
+from realtime.fold.forming import Forming
+from realtime.process.forming_to_redis import Pushing, Subscriptions
+from realtime.process.loop import Keeper, Loop
+from realtime.process.pipeline import Pipeline
+from realtime.process.rehearsal import rehearse
+from realtime.process.to_redis import Store
 
 ROWS = 20_000_000
 PORT = 24020

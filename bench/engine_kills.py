@@ -25,11 +25,11 @@ from infra.eventlog import Position
 from infra.eventlog.valkey import ValkeyLog
 from ingestion.market import TRADE
 from ingestion.messages import TRADES_TOPIC, Trades, encode
-from realtime.engine import Engine
-from realtime.loop import Keeper, Loop
-from realtime.pipeline import Pipeline
-from realtime.rehearsal import rehearse
-from realtime.store import Store
+from realtime.fold.engine import Engine
+from realtime.process.loop import Keeper, Loop
+from realtime.process.pipeline import Pipeline
+from realtime.process.rehearsal import rehearse
+from realtime.process.to_redis import Store
 
 BEGIN = 1_700_000_040 * SECOND // MINUTE * MINUTE
 SYMBOLS = ["BTC-USDT", "ETH-USDT", "SOL-USDT"]

@@ -22,7 +22,8 @@ import redis.asyncio as aioredis
 
 import bench
 from bench.lone_server import Engine, eventually, free_port, series, serving, valkey_server
-from realtime.outputs import Head, Kind, candles_channel
+from realtime.outputs.messages import Head, Kind
+from realtime.outputs.names import candles_channel
 
 CLIENTS, CHANNELS, DELIVERIES = 2_000, 100, 20_000
 WARM_SECONDS, SECONDS, ROUNDS = 3.0, 8.0, 3

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from realtime.outputs import HEAD_BYTES
+from realtime.outputs.messages import HEAD_BYTES
 
 FOLLOWERS: dict[bytes, set[asyncio.Queue[str]]] = defaultdict(set)
 

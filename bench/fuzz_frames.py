@@ -10,7 +10,7 @@ import time
 
 import psutil
 
-from ingestion.batch import load_scanner
+from ingestion.decoding.batch import load_scanner
 from ingestion.exchanges import exchanges
 
 FRAMES = {

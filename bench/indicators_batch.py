@@ -14,7 +14,7 @@ import tulipy
 from bench import Row
 from bench.market import NAMES, Columns, walk
 from realtime.indicators import Indicator, indicators
-from realtime.kernel import WHOLE
+from realtime.kernels.kernel import WHOLE
 
 BARS = 1_000_000
 ROUNDS = 5

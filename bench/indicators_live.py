@@ -19,7 +19,7 @@ from talipp.ohlcv import OHLCV
 from bench import Row
 from bench.market import NAMES, Columns, walk
 from realtime.indicators import columns, fold_all, indicators, initial_row
-from realtime.kernel import RING
+from realtime.kernels.kernel import RING
 
 SERIES = 3_000
 HISTORY = 300

@@ -33,12 +33,13 @@ from ingestion.lake.reader import frame
 from ingestion.lake.store import Local
 from ingestion.lake.writer import Lake, clean, compact
 from ingestion.market import CANDLE, TRADE
-from realtime import outputs
 from realtime.lake.rows import FEEDS
 from realtime.lake.writer import Writer
+from realtime.outputs.messages import Candles, encode
+from realtime.outputs.names import CANDLES_TOPIC
 
 BEGIN = 19_400 * DAY
-MARKET, CLOSED = Position(messages.TRADES_TOPIC, 0), Position(outputs.CANDLES_TOPIC, 0)
+MARKET, CLOSED = Position(messages.TRADES_TOPIC, 0), Position(CANDLES_TOPIC, 0)
 EACH = 25
 """Rows of a message; each row carries its number in the log as its id."""
 
@@ -64,7 +65,7 @@ def candles(number: int) -> bytes:
     rows["opened_at"] = BEGIN + (number * EACH + np.arange(EACH)) * MINUTE
     rows["known_at"], rows["trade_count"], rows["volume"], rows["quote_low"] = rows["opened_at"] + MINUTE, 1, 1, 1
     sequences = np.arange(EACH).tobytes()
-    return outputs.encode(outputs.Candles(1, ["binance:BTC-USDT.1m"] * EACH, sequences, rows.tobytes()))
+    return encode(Candles(1, ["binance:BTC-USDT.1m"] * EACH, sequences, rows.tobytes()))
 
 
 def fill(log: ValkeyLog, at: int, count: int) -> None:

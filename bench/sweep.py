@@ -19,7 +19,7 @@ from assets.backtests.sweep import Lanes, course
 from assets.backtests.sweep import run as run_lanes
 from bench import Row
 from ingestion.market import Timeframe
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 from realtime.strategies import strategy
 
 BARS, ROUNDS, CAPITAL = 20_000, 5, 10_000.0

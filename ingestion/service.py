@@ -14,9 +14,9 @@ from infra.errors import InputError, SettingsError, UnavailableError
 from infra.eventlog import EventLog, Position, open_log
 from infra.metrics import serve_metrics
 from infra.settings import Settings, settings
-from ingestion.batch import flooded, load_scanner
+from ingestion.decoding.batch import flooded, load_scanner
+from ingestion.exchange import Exchange, Watched, symbol_wanted
 from ingestion.exchanges import open_exchange
-from ingestion.exchanges.exchange import Exchange, Watched, symbol_wanted
 from ingestion.market import Instrument, Symbol
 from ingestion.memory import Memory
 from ingestion.messages import DEAD_LETTER_TOPIC, TRADES_TOPIC, History, encode, partition_of
@@ -209,7 +209,7 @@ async def scan_floods() -> None:
     """Load the scanner when frames come in floods; it is compiled, once per version, in a process beside ours."""
     while not flooded():  # noqa: ASYNC110 - decoders know no event loop
         await asyncio.sleep(1.0)
-    compiler = await asyncio.create_subprocess_exec(sys.executable, "-m", "ingestion.batch")
+    compiler = await asyncio.create_subprocess_exec(sys.executable, "-m", "ingestion.decoding.batch")
     try:
         await compiler.wait()
     except asyncio.CancelledError:

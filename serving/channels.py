@@ -9,7 +9,15 @@ from enum import StrEnum
 
 from infra.errors import InputError
 from ingestion.market import COMPOSITE, Series, Symbol, Timeframe
-from realtime import outputs
+from realtime.outputs.names import (
+    candles_channel,
+    candles_key,
+    indicators_channel,
+    indicators_key,
+    signals_channel,
+    signals_key,
+)
+from realtime.outputs.stored import KEPT_CANDLES, KEPT_INDICATORS, KEPT_SIGNALS
 
 
 class Topic(StrEnum):
@@ -23,9 +31,9 @@ class Topic(StrEnum):
 _LONGEST = 64  # characters of any name of a channel or symbol; bounds what is remembered of a client
 _NAME = re.compile(r"[A-Za-z0-9:._/-]+")  # goes into messages as it was spelled
 _PUBLISHED = {
-    Topic.CANDLES: (outputs.candles_channel, outputs.candles_key, outputs.KEPT_CANDLES),
-    Topic.INDICATORS: (outputs.indicators_channel, outputs.indicators_key, outputs.KEPT_INDICATORS),
-    Topic.SIGNALS: (outputs.signals_channel, outputs.signals_key, outputs.KEPT_SIGNALS),
+    Topic.CANDLES: (candles_channel, candles_key, KEPT_CANDLES),
+    Topic.INDICATORS: (indicators_channel, indicators_key, KEPT_INDICATORS),
+    Topic.SIGNALS: (signals_channel, signals_key, KEPT_SIGNALS),
 }
 
 

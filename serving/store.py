@@ -16,12 +16,14 @@ from redis.exceptions import RedisError
 from infra.errors import UnavailableError
 from infra.settings import Settings
 from ingestion.market import CANDLE, Series
-from realtime import outputs
+from realtime.outputs.documents import candle_document, indicators_document
+from realtime.outputs.names import ENGINE_KEY, LATEST_SIGNALS_KEY, SERIES_KEY, forming_key
+from realtime.outputs.stored import StoredCandle, StoredIndicators, StoredSignal
 from serving.channels import Channel, Topic
 
 REMEMBERED_SECONDS = 1.0
-_indicators = msgspec.msgpack.Decoder(outputs.StoredIndicators)
-_signals = msgspec.msgpack.Decoder(outputs.StoredSignal)
+_indicators = msgspec.msgpack.Decoder(StoredIndicators)
+_signals = msgspec.msgpack.Decoder(StoredSignal)
 
 
 class Row(NamedTuple):
@@ -65,8 +67,8 @@ class Store:
         """Return what the engine publishes, at most a second old."""
         if time.monotonic() - self._read_at >= REMEMBERED_SECONDS:
             pipe = self.client.pipeline(transaction=False)
-            pipe.hgetall(outputs.ENGINE_KEY)
-            pipe.smembers(outputs.SERIES_KEY)
+            pipe.hgetall(ENGINE_KEY)
+            pipe.smembers(SERIES_KEY)
             told, series = await self.ask(pipe.execute())
             self._engine = Engine(
                 running=bool(told),
@@ -100,25 +102,25 @@ class Store:
         if channel.topic is Topic.SIGNALS:
             return None
         fields = ["candle", "indicators"]
-        candle, values = await self.ask(self.client.hmget(outputs.forming_key(channel.series), fields))
+        candle, values = await self.ask(self.client.hmget(forming_key(channel.series), fields))
         if candle is None or values is None:
             return None
         engine = await self.engine()
         row = np.frombuffer(candle, CANDLE)[0]
         opened_at, revision = int(row["opened_at"]), int(row["revision"])
-        document = outputs.candle_document(row, forming=True, simulated=engine.simulated)
+        document = candle_document(row, forming=True, simulated=engine.simulated)
         if channel.topic is Topic.INDICATORS:
             last = await self.ask(self.client.zrange(channel.history, -1, -1))
             if not last or len(values) != 8 * len(engine.columns):
                 return None
             bars = _indicators.decode(last[0]).bars + 1
-            stored = outputs.StoredIndicators(0, opened_at, int(row["known_at"]), 0, bars, values)
+            stored = StoredIndicators(0, opened_at, int(row["known_at"]), 0, bars, values)
             document = _document(stored, engine, forming=True)
         return Row(0, opened_at, revision, msgspec.json.encode(document))
 
     async def latest_signals(self) -> dict[str, bytes]:
         """Return the newest signal of every series, by the series' name."""
-        told = await self.ask(self.client.hgetall(outputs.LATEST_SIGNALS_KEY))
+        told = await self.ask(self.client.hgetall(LATEST_SIGNALS_KEY))
         return {name.decode(): document for name, document in told.items()}
 
 
@@ -130,9 +132,9 @@ def read(channel: Channel, member: bytes, engine: Engine) -> Row:
     """Read one member of a history."""
     match channel.topic:
         case Topic.CANDLES:
-            stored = outputs.StoredCandle.unpack(member)
+            stored = StoredCandle.unpack(member)
             candle = np.frombuffer(stored.candle, CANDLE)[0]
-            document = outputs.candle_document(candle, simulated=engine.simulated)
+            document = candle_document(candle, simulated=engine.simulated)
             opened_at, revision = int(candle["opened_at"]), int(candle["revision"])
             return Row(stored.sequence, opened_at, revision, msgspec.json.encode(document))
         case Topic.INDICATORS:
@@ -143,9 +145,9 @@ def read(channel: Channel, member: bytes, engine: Engine) -> Row:
             return Row(signal.sequence, signal.opened_at, 0, signal.document)
 
 
-def _document(row: outputs.StoredIndicators, engine: Engine, *, forming: bool = False) -> dict[str, object]:
+def _document(row: StoredIndicators, engine: Engine, *, forming: bool = False) -> dict[str, object]:
     """Write a row of indicators; one of another set of columns, from before an update of the engine, has no names."""
     known = len(row.values) == 8 * len(engine.columns) == 8 * len(engine.converged)
     columns, converged = (engine.columns, engine.converged) if known else ((), ())
     shown = row if known else msgspec.structs.replace(row, values=b"")
-    return outputs.indicators_document(columns, converged, shown, forming=forming, simulated=engine.simulated)
+    return indicators_document(columns, converged, shown, forming=forming, simulated=engine.simulated)

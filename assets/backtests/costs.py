@@ -22,7 +22,7 @@ from assets.backtests.engine.layout import (
     TERMS,
 )  # fmt: skip
 from infra.errors import InputError
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 FEES_BPS = {  # exchange: (spot maker, spot taker, perpetual maker, perpetual taker)
     "binance": (10.0, 10.0, 2.0, 5.0),

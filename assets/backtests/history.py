@@ -15,8 +15,8 @@ from ingestion.history.times import EPOCH
 from ingestion.lake import bars
 from ingestion.lake.store import Store
 from ingestion.market import Symbol, Timeframe
-from realtime.candle_file import FAULT, LINE, NUMBERS, read_candles
-from realtime.kernel import Floats
+from realtime.files.candles import FAULT, LINE, NUMBERS, read_candles
+from realtime.kernels.kernel import Floats
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 

@@ -8,10 +8,10 @@ from rich.console import Console, Group
 from rich.panel import Panel
 from rich.table import Table
 
-from assets.backtests.commands.options import Plan, moment
 from assets.backtests.ledger import Count, code_version, data_hash
 from assets.backtests.metrics import daily_returns, measure
 from assets.backtests.metrics.significance import dsr, luckiest
+from assets.backtests.options import Plan, moment
 from assets.backtests.run import Result
 from realtime.indicators import Indicator
 

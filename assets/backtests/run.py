@@ -22,7 +22,7 @@ from infra.clock import DAY, HOUR
 from infra.errors import InputError
 from realtime.indicators import Indicator, arrange, batch
 from realtime.indicators import volatility_close as realised
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 from realtime.strategies import INTENTS, intents
 
 SIZINGS = {"fraction": FRACTION, "risk": RISK, "volatility": VOLATILITY}

@@ -7,7 +7,7 @@ import optuna
 
 from assets.backtests.sweep import Course, Lanes, Ranges, Seen, run
 from infra.errors import InputError
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 from realtime.strategies import strategy
 
 BATCH = 16

@@ -21,7 +21,7 @@ from assets.backtests.metrics.returns import sharpes
 from assets.backtests.run import SIZINGS, Sizing, annual_volatility, check_capital, usual_funding
 from infra.errors import InputError
 from realtime.indicators import Indicator
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 from realtime.strategies import strategy
 
 MOST_LANES = 200_000

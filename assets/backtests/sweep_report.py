@@ -9,11 +9,11 @@ from rich.console import Console, Group
 from rich.panel import Panel
 from rich.table import Table
 
-from assets.backtests.commands.options import Plan, moment
 from assets.backtests.engine.layout import PAID_FEES, TRADES
 from assets.backtests.ledger import Count, code_version, data_hash
 from assets.backtests.metrics.returns import YEAR
 from assets.backtests.metrics.significance import dsr, luckiest, min_track_record, pbo, psr
+from assets.backtests.options import Plan, moment
 from assets.backtests.sweep import Lanes, Ranges
 
 SHOWN = 10

@@ -8,10 +8,10 @@ import plotly.graph_objects as go  # type: ignore[import-untyped]  # plotly has 
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]  # see above
 from plotly.subplots import make_subplots  # type: ignore[import-untyped]  # see above
 
-from assets.backtests.commands.options import moment
 from assets.backtests.engine.layout import REASONS
 from assets.backtests.metrics.daily import at_midnight, returns
 from assets.backtests.metrics.drawdowns import depths
+from assets.backtests.options import moment
 from assets.backtests.report import FIRST, Report, assumptions, belief, shown
 
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1200px;margin:2rem auto;padding:0 1rem;color:#1c2430}

@@ -19,7 +19,7 @@ from assets.backtests.sweep import Lanes, course, run
 from infra.clock import DAY
 from infra.errors import InputError
 from realtime.indicators import Indicator
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 WARMUP = 500
 LEAST_DAYS = 2

@@ -8,12 +8,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from assets.backtests.commands.options import Plan, moment
 from assets.backtests.ledger import Count
 from assets.backtests.metrics.daily import day_ends
 from assets.backtests.metrics.drawdowns import depths
 from assets.backtests.metrics.returns import YEAR, sharpe
 from assets.backtests.metrics.significance import dsr, psr
+from assets.backtests.options import Plan, moment
 from assets.backtests.sweep_report import finite
 from assets.backtests.walk_forward import Step, Walk
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import msgspec
 
-from assets.backtests.commands.backtest import certified, trial
-from assets.backtests.commands.counting import counted
-from assets.backtests.commands.options import Plan
 from assets.backtests.costs import Slippage, terms_of
+from assets.backtests.counting import counted
 from assets.backtests.history import History
+from assets.backtests.options import Plan
 from assets.backtests.report import Report, report
 from assets.backtests.run import Sizing, backtest, wanted
+from assets.commands.backtest import certified, trial
 from infra.files import write_atomically
 from realtime.strategies import strategy
 

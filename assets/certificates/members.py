@@ -8,12 +8,13 @@ import numpy as np
 from assets.certificates.certificate import Certificate, Member, ensure
 from assets.certificates.judge import SilentError
 from assets.certificates.table import ROWS, TIMEFRAME, Columns, synthetic
-from realtime import features, signals
+from realtime import signals
 from realtime.indicators import Indicator, batch, indicators, modules
-from realtime.kernel import Floats
+from realtime.indicators_compiled import compile_all
+from realtime.kernels.kernel import Floats
+from realtime.models import features
 from realtime.signals import Rule, rules
 from realtime.strategies import INTENTS, intents, names, signal_score, strategy
-from realtime.warm import compile_all
 
 BARS = ("opened_at", "open", "high", "low", "close", "volume")
 

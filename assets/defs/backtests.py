@@ -36,7 +36,7 @@ def _asset(name: str) -> dg.AssetsDefinition:
     def strategy() -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads [None] as two outputs
         from assets.backtests.report import shown  # noqa: PLC0415  # no other process needs the engine
         from assets.backtests.whole_lake import whole_lake, write  # noqa: PLC0415
-        from assets.risk.command import history_of  # noqa: PLC0415
+        from assets.commands.risk import history_of  # noqa: PLC0415
         from assets.sparkline import sparkline  # noqa: PLC0415
 
         given = settings()

@@ -11,7 +11,7 @@ from assets.models import names
 from infra import clock
 from infra.settings import settings
 from ingestion.market import Timeframe
-from realtime.model_file import champion, champion_path
+from realtime.models.model_file import champion, champion_path
 
 OWNER = "team:models"
 CHALLENGER, GATE, CHAMPION = (dg.AssetKey(["models", name]) for name in ("challenger", "gate", "champion"))
@@ -29,11 +29,11 @@ WEEKS = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=8))
 )
 def challenger() -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads [None] as two outputs
     """Train on the feature table and triple-barrier labels; the best candidate is a new version in MLflow."""
+    from assets.commands.risk import history_of  # noqa: PLC0415
     from assets.models.dataset import TIMEFRAME, dataset  # noqa: PLC0415  # scikit-learn takes seconds to load
     from assets.models.feature_table import every_on_grid, feature_path, read  # noqa: PLC0415
     from assets.models.learning import learn  # noqa: PLC0415
     from assets.models.registry import place, register  # noqa: PLC0415
-    from assets.risk.command import history_of  # noqa: PLC0415
 
     given = settings()
     uri, files = place(given)

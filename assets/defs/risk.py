@@ -26,7 +26,7 @@ TIMEFRAME = Timeframe.H1
 )
 def risk_report() -> dg.MaterializeResult[None]:
     """Report the risk of the day that has begun."""
-    from assets.risk.command import encoded, history_of  # noqa: PLC0415  # see assets/defs/__init__.py
+    from assets.commands.risk import encoded, history_of  # noqa: PLC0415  # see assets/defs/__init__.py
     from assets.risk.page import page  # noqa: PLC0415
     from assets.risk.report import report  # noqa: PLC0415
 

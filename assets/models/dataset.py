@@ -10,8 +10,8 @@ from assets.models.labels import ewm_volatility, triple_barrier, uniqueness
 from assets.models.training import Rows
 from infra.errors import InputError
 from ingestion.market import Timeframe
-from realtime import features
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
+from realtime.models import features
 
 TIMEFRAME = Timeframe.H1
 HORIZON = 24

@@ -12,8 +12,8 @@ from assets.models.dataset import BITCOIN, columns
 from infra.errors import InputError
 from infra.files import write_atomically
 from infra.settings import Settings
-from realtime import features
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
+from realtime.models import features
 
 VERSION = "feature_version"
 RECENT = 24

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 Ints = npt.NDArray[np.int64]
 

@@ -10,7 +10,7 @@ from assets.models.dataset import HORIZON, TIMEFRAME, dataset_hash
 from assets.models.gate import Decision, decide
 from assets.models.training import Rows, Trained, train
 from infra.clock import HOUR
-from realtime import features
+from realtime.models import features
 
 EMBARGO = features.LOOKBACK * HOUR
 

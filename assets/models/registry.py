@@ -21,8 +21,8 @@ from infra.errors import InputError, UnavailableError
 from infra.local import state
 from infra.local.lock import holder
 from infra.settings import Settings
-from realtime import model_file
-from realtime.model_file import Champion
+from realtime.models import model_file
+from realtime.models.model_file import Champion
 
 os.environ |= {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # a training says what it did in its own words

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from assets.models.folds import Ints, purged
 from infra.errors import InputError
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 FOLDS = 6
 BINS = 10

@@ -24,8 +24,8 @@ from ingestion.messages import decode_market
 from realtime.commands.replay import Replay
 from realtime.lake.datasets import INDICATORS, SIGNALS
 from realtime.lake.rows import Rows, rows_of
-from realtime.publishing import messages
-from realtime.service import build
+from realtime.process.service import build
+from realtime.process.to_the_log import messages
 
 COMPARED: tuple[Dataset, ...] = (CANDLES, INDICATORS, SIGNALS)
 SERIES = ["exchange", "symbol", "timeframe"]

@@ -9,7 +9,7 @@ from assets.backtests.history import History
 from assets.backtests.metrics.daily import at_midnight
 from infra.clock import DAY
 from infra.errors import InputError
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 LEAST = 100
 """Fewer days say nothing about one in a hundred."""

@@ -7,7 +7,7 @@ import plotly.graph_objects as go  # type: ignore[import-untyped]  # plotly has 
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]  # see above
 from plotly.subplots import make_subplots  # type: ignore[import-untyped]  # see above
 
-from assets.backtests.commands.options import moment
+from assets.backtests.options import moment
 from assets.backtests.tearsheet import STYLE, times
 from assets.risk.coverage import Test
 from assets.risk.report import Report, Series, remarks, under_water

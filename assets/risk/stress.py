@@ -6,7 +6,7 @@ import numpy as np
 
 from assets.risk.days import Days
 from infra.clock import DAY
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 
 @dataclass(frozen=True, slots=True)

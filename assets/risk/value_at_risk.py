@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from assets.backtests.metrics.returns import at_risk
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 LEVELS = (0.95, 0.99)
 WINDOW = 365

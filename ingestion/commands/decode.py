@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from infra.errors import InputError
-from ingestion.batch import load_scanner
+from ingestion.decoding.batch import load_scanner
+from ingestion.exchange import Decoded
 from ingestion.exchanges import exchanges
-from ingestion.exchanges.exchange import Decoded
 from ingestion.market import TradeFlag, decimal_text, trade_id_text
 from ingestion.messages import Rows
 

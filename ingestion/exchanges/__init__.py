@@ -1,11 +1,11 @@
-"""The exchanges: each file here but `exchange.py` defines one, found by listing the folder."""
+"""The exchanges: each file here defines one, found by listing the folder."""
 
 import pkgutil
 from functools import cache
 from importlib import import_module
 
 from infra.errors import SettingsError
-from ingestion.exchanges.exchange import Exchange
+from ingestion.exchange import Exchange
 
 
 @cache
@@ -17,7 +17,7 @@ def exchanges() -> dict[str, type[Exchange]]:
     """
     found = {}
     for module in pkgutil.iter_modules(__path__):
-        if module.name in {"exchange", "ccxt_bridge"}:
+        if module.name == "ccxt_bridge":
             continue
         for member in vars(import_module(f"{__name__}.{module.name}")).values():
             if isinstance(member, type) and issubclass(member, Exchange) and "name" in vars(member):

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 
-from ingestion.batch import decode_frames
-from ingestion.decoding import TradeId, TradeRows, amount, candle, in_order, milliseconds, positive
-from ingestion.exchanges.exchange import (
+from ingestion.decoding.batch import decode_frames
+from ingestion.decoding.grammar import Field, Grammar, Kind, Object, Slot, table
+from ingestion.decoding.records import TradeId, TradeRows, amount, candle, in_order, milliseconds, positive
+from ingestion.exchange import (
     Channel,
     Decoded,
     Exchange,
@@ -22,7 +23,6 @@ from ingestion.exchanges.exchange import (
     Rows,
     Subscription,
 )
-from ingestion.grammar import Field, Grammar, Kind, Object, Slot, table
 from ingestion.market import CANDLE, Instrument, Symbol, Timeframe
 
 

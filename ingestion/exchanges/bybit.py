@@ -11,9 +11,10 @@ import msgspec
 import numpy as np
 
 from infra.errors import InputError, UnavailableError
-from ingestion.batch import decode_frames
-from ingestion.decoding import TradeRows, amount, candle, in_order, milliseconds, positive, trade_id
-from ingestion.exchanges.exchange import (
+from ingestion.decoding.batch import decode_frames
+from ingestion.decoding.grammar import Field, Grammar, Kind, Object, Slot, table
+from ingestion.decoding.records import TradeRows, amount, candle, in_order, milliseconds, positive, trade_id
+from ingestion.exchange import (
     Channel,
     Decoded,
     Exchange,
@@ -25,7 +26,6 @@ from ingestion.exchanges.exchange import (
     Rows,
     Subscription,
 )
-from ingestion.grammar import Field, Grammar, Kind, Object, Slot, table
 from ingestion.market import CANDLE, Instrument, Symbol, Timeframe
 
 

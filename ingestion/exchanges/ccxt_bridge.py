@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 
 from infra.errors import InputError, SettingsError, UnavailableError
-from ingestion.decoding import Amount, TradeRows, candle, in_order, milliseconds, positive, trade_id
-from ingestion.exchanges.exchange import Decoded, ExchangeFunding, Limits, Rejected, Rest, Rows, Subscription, Watched
+from ingestion.decoding.records import Amount, TradeRows, candle, in_order, milliseconds, positive, trade_id
+from ingestion.exchange import Decoded, ExchangeFunding, Limits, Rejected, Rest, Rows, Subscription, Watched
 from ingestion.market import CANDLE, Instrument, Symbol, Timeframe
 
 _DECODER = msgspec.json.Decoder(list[dict[str, Any]])

@@ -12,8 +12,9 @@ import numpy as np
 
 from infra import clock
 from infra.errors import InputError, UnavailableError
-from ingestion.batch import decode_frames
-from ingestion.decoding import (
+from ingestion.decoding.batch import decode_frames
+from ingestion.decoding.grammar import Field, Grammar, Kind, Object, Slot, table
+from ingestion.decoding.records import (
     MOST_DIGITS,
     Amount,
     TradeId,
@@ -25,7 +26,7 @@ from ingestion.decoding import (
     positive,
     times,
 )
-from ingestion.exchanges.exchange import (
+from ingestion.exchange import (
     Channel,
     Decoded,
     Exchange,
@@ -37,7 +38,6 @@ from ingestion.exchanges.exchange import (
     Rows,
     Subscription,
 )
-from ingestion.grammar import Field, Grammar, Kind, Object, Slot, table
 from ingestion.market import CANDLE, Instrument, Symbol, Timeframe, decimal_text
 
 

@@ -16,9 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from infra.errors import InputError
 from infra.settings import Settings, settings
+from ingestion.commands.import_ import gap_lines
+from ingestion.exchange import Exchange
 from ingestion.exchanges import open_exchange
-from ingestion.exchanges.exchange import Exchange
-from ingestion.history.command import gap_lines
 from ingestion.history.gaps import Hole
 from ingestion.history.importing import Imported, merge_candles, record_gaps, total
 from ingestion.history.reconciling import union

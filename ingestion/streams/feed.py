@@ -10,7 +10,7 @@ import structlog
 from infra import clock
 from infra.eventlog import Position
 from ingestion import metrics
-from ingestion.exchanges.exchange import Channel, Decoded, Exchange
+from ingestion.exchange import Channel, Decoded, Exchange
 from ingestion.market import Instrument, TradeFlag
 from ingestion.messages import (
     DEAD_LETTER_TOPIC,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from infra.clock import SECOND
-from ingestion.exchanges.exchange import Channel
+from ingestion.exchange import Channel
 from ingestion.market import Instrument
 from ingestion.messages import Rows
 from ingestion.streams.sequence import DenseIds, Hole, LooseIds

@@ -8,7 +8,7 @@ import structlog
 from infra import clock
 from infra.errors import UnavailableError
 from ingestion import metrics
-from ingestion.exchanges.exchange import Channel, Decoded, Subscription
+from ingestion.exchange import Channel, Decoded, Subscription
 from ingestion.streams import plan
 from ingestion.streams.backoff import Backoff
 from ingestion.streams.connection import Connection, connect

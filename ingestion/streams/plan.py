@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from ingestion.exchanges.exchange import Channel, Exchange, Subscription
+from ingestion.exchange import Channel, Exchange, Subscription
 from ingestion.market import Instrument
 
 

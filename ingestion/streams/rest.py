@@ -11,7 +11,7 @@ import structlog
 
 from infra.errors import UnavailableError
 from ingestion import metrics
-from ingestion.exchanges.exchange import Exchange, Limits
+from ingestion.exchange import Exchange, Limits
 from ingestion.streams.backoff import Backoff
 from ingestion.streams.limiter import Bucket
 

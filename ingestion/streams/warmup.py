@@ -8,7 +8,7 @@ import structlog
 
 from infra import clock
 from infra.errors import InputError, UnavailableError
-from ingestion.exchanges.exchange import Rest
+from ingestion.exchange import Rest
 from ingestion.market import CANDLE, TRADE, Timeframe
 from ingestion.messages import History, Rows
 from ingestion.streams.feed import Feed, concatenated

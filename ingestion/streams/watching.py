@@ -7,7 +7,7 @@ import structlog
 from infra import clock
 from infra.errors import UnavailableError
 from ingestion import metrics
-from ingestion.exchanges.exchange import Channel, Watched
+from ingestion.exchange import Channel, Watched
 from ingestion.streams.backoff import Backoff
 from ingestion.streams.connection import Connection
 from ingestion.streams.feed import Feed

@@ -12,11 +12,11 @@ from rich.progress import Progress
 
 from infra.errors import InputError
 from ingestion.market import QUALITIES, Timeframe, decimal_text
-from realtime.candle_file import FAULT, LINE, check_output, write_table
-from realtime.candles import Cells
-from realtime.columns import TradeColumns
-from realtime.columns import candles as fold
-from realtime.trade_file import as_columns, read_trades
+from realtime.candles.from_sorted_trades import TradeColumns
+from realtime.candles.from_sorted_trades import candles as fold
+from realtime.candles.from_trades import Cells
+from realtime.files.candles import FAULT, LINE, check_output, write_table
+from realtime.files.trades import as_columns, read_trades
 
 TRADES = """[bold].csv[/bold] or [bold].parquet[/bold] with the columns traded_at price quantity and, where known,
 trade_id taker_side (buy, sell). traded_at: a time, ISO 8601 text, or microseconds UTC."""

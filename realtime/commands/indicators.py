@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from infra.errors import InputError
-from realtime.candle_file import FAULT, LINE, NUMBERS, check_output, read_candles, write_table
+from realtime.files.candles import FAULT, LINE, NUMBERS, check_output, read_candles, write_table
 from realtime.indicators import Indicator, arrange, batch, modules
-from realtime.kernel import Floats
-from realtime.warm import compile_all
+from realtime.indicators_compiled import compile_all
+from realtime.kernels.kernel import Floats
 
 CANDLES = """[bold].csv[/bold] or [bold].parquet[/bold] with the columns opened_at open high low close volume.
 opened_at: a time, ISO 8601 text, or microseconds UTC. A column symbol may separate several series."""

@@ -14,9 +14,9 @@ from rich.progress import Progress
 from infra.errors import InputError
 from infra.eventlog import Position
 from infra.settings import settings
-from ingestion.batch import load_scanner
+from ingestion.decoding.batch import load_scanner
+from ingestion.exchange import Exchange
 from ingestion.exchanges import open_exchange
-from ingestion.exchanges.exchange import Exchange
 from ingestion.market import TRADE, Instrument, Symbol
 from ingestion.messages import TRADES_TOPIC, decode_dead_letter, decode_market, partition_of
 from ingestion.streams.connection import Connection
@@ -25,11 +25,11 @@ from ingestion.streams.flow import Flow
 from ingestion.streams.notes import NOTE, Followed, Taken, Told, read_note
 from ingestion.streams.sequence import DenseIds, LooseIds
 from ingestion.tape import Frame, read_blocks
-from realtime.documents import candle_json
-from realtime.emission import Emission, Refused
-from realtime.engine import Engine
-from realtime.service import build
-from realtime.warm import compile_all
+from realtime.fold.emission import Emission, Refused
+from realtime.fold.engine import Engine
+from realtime.indicators_compiled import compile_all
+from realtime.outputs.fast_json import candle_json
+from realtime.process.service import build
 
 TAPE = "A tape file, or a folder of them, as `cap ingest` writes under CAP_DATA_DIRECTORY."
 OUT = "Where to write JSON lines: candles and signals as they closed, in the order in which the engine gave them."

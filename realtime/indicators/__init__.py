@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from realtime.folding import MOST, Ints, fold_series
-from realtime.indicators.fold import load
-from realtime.kernel import WHOLE, Floats
+from realtime.kernels.every_series import MOST, Ints, fold_series
+from realtime.kernels.generated import load
+from realtime.kernels.kernel import WHOLE, Floats
 
 Parameters = Mapping[str, int | float]
 
@@ -93,7 +93,7 @@ class Indicator:
 
 def modules() -> list[ModuleType]:
     """Return the indicator modules in the order of their names."""
-    names = sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "fold")
+    names = sorted(m.name for m in pkgutil.iter_modules(__path__))
     return [import_module(f"{__name__}.{name}") for name in names]
 
 

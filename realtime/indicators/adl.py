@@ -7,9 +7,9 @@ Source: Marc Chaikin, after Larry Williams' The Secret of Selecting Stocks (1972
 
 from typing import NamedTuple
 
-from realtime.kernel import Bars, kernel
-from realtime.ranges import money_flow_multiplier
-from realtime.smoothing import NEVER
+from realtime.kernels.kernel import Bars, kernel
+from realtime.kernels.ranges import money_flow_multiplier
+from realtime.kernels.smoothing import NEVER
 
 PARAMETERS: tuple[dict[str, int]] = ({},)
 OUTPUTS = ("",)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, Floats, kernel
+from realtime.kernels.kernel import Bars, Floats, kernel
 
 PARAMETERS = ({"length": 9, "offset": 0.85, "sigma": 6.0},)
 OUTPUTS = ("",)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, Floats, kernel
-from realtime.window import mean_over, ring
+from realtime.kernels.kernel import Bars, Floats, kernel
+from realtime.kernels.window import mean_over, ring
 
 PARAMETERS = ({"fast": 5, "slow": 34},)
 OUTPUTS = ("",)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, kernel
-from realtime.window import highest_at, lowest_at
+from realtime.kernels.kernel import Bars, kernel
+from realtime.kernels.window import highest_at, lowest_at
 
 PARAMETERS = ({"length": 25},)
 OUTPUTS = ("up", "down", "oscillator")

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, kernel
-from realtime.window import deviation, variance_over
+from realtime.kernels.kernel import Bars, kernel
+from realtime.kernels.window import deviation, variance_over
 
 PARAMETERS = ({"length": 20, "deviations": 2.0},)
 OUTPUTS = ("upper", "middle", "lower", "percent_b", "width")

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, Floats, kernel
-from realtime.window import distance_over, mean_over, ring
+from realtime.kernels.kernel import Bars, Floats, kernel
+from realtime.kernels.window import distance_over, mean_over, ring
 
 PARAMETERS = ({"length": 20},)
 OUTPUTS = ("",)

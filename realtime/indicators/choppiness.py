@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, Floats, kernel
-from realtime.ranges import true_range
-from realtime.window import highest_at, lowest_at, ring, sum_over
+from realtime.kernels.kernel import Bars, Floats, kernel
+from realtime.kernels.ranges import true_range
+from realtime.kernels.window import highest_at, lowest_at, ring, sum_over
 
 PARAMETERS = ({"length": 14},)
 OUTPUTS = ("",)

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, Floats, kernel
-from realtime.ranges import money_flow_multiplier
-from realtime.window import ring, sum_over
+from realtime.kernels.kernel import Bars, Floats, kernel
+from realtime.kernels.ranges import money_flow_multiplier
+from realtime.kernels.window import ring, sum_over
 
 PARAMETERS = ({"length": 20},)
 OUTPUTS = ("",)

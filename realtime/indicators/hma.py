@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, Floats, kernel
-from realtime.window import ring, weighted_over
+from realtime.kernels.kernel import Bars, Floats, kernel
+from realtime.kernels.window import ring, weighted_over
 
 PARAMETERS = ({"length": 16},)
 OUTPUTS = ("",)

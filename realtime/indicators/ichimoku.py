@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, kernel
-from realtime.window import highest_at, lowest_at
+from realtime.kernels.kernel import Bars, kernel
+from realtime.kernels.window import highest_at, lowest_at
 
 PARAMETERS = ({"tenkan": 9, "kijun": 26, "senkou": 52},)
 OUTPUTS = ("tenkan", "kijun", "senkou_a", "senkou_b")

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, Floats, kernel
-from realtime.window import ring, sum_over
+from realtime.kernels.kernel import Bars, Floats, kernel
+from realtime.kernels.window import ring, sum_over
 
 PARAMETERS = ({"length": 10, "fast": 2, "slow": 30},)
 OUTPUTS = ("",)

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, kernel
-from realtime.ranges import true_range
-from realtime.smoothing import ema, rma, rma_settles
+from realtime.kernels.kernel import Bars, kernel
+from realtime.kernels.ranges import true_range
+from realtime.kernels.smoothing import ema, rma, rma_settles
 
 PARAMETERS = ({"length": 20, "factor": 2.0},)
 OUTPUTS = ("upper", "middle", "lower")

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, kernel
-from realtime.smoothing import ema, ema_settles
+from realtime.kernels.kernel import Bars, kernel
+from realtime.kernels.smoothing import ema, ema_settles
 
 PARAMETERS = ({"fast": 34, "slow": 55, "signal": 13},)
 OUTPUTS = ("", "signal")

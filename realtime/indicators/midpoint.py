@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, Floats, kernel
-from realtime.window import extremes_over, following
+from realtime.kernels.kernel import Bars, Floats, kernel
+from realtime.kernels.window import extremes_over, following
 
 PARAMETERS = ({"length": 14},)
 OUTPUTS = ("",)

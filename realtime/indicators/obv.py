@@ -7,8 +7,8 @@ Source: Joseph Granville, Granville's New Key to Stock Market Profits (1963).
 
 from typing import NamedTuple
 
-from realtime.kernel import Bars, kernel
-from realtime.smoothing import NEVER
+from realtime.kernels.kernel import Bars, kernel
+from realtime.kernels.smoothing import NEVER
 
 PARAMETERS: tuple[dict[str, int]] = ({},)
 OUTPUTS = ("",)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, kernel
-from realtime.ranges import max_of, min_of
+from realtime.kernels.kernel import Bars, kernel
+from realtime.kernels.ranges import max_of, min_of
 
 PARAMETERS = ({"step_size": 0.02, "limit": 0.2},)
 OUTPUTS = ("", "direction")

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, kernel
-from realtime.smoothing import rma, rma_settles
+from realtime.kernels.kernel import Bars, kernel
+from realtime.kernels.smoothing import rma, rma_settles
 
 PARAMETERS = ({"length": 14},)
 OUTPUTS = ("",)

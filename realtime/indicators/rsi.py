@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, kernel
+from realtime.kernels.kernel import Bars, kernel
 
 PARAMETERS = ({"length": 14},)
 OUTPUTS = ("",)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, kernel
-from realtime.window import mean_over
+from realtime.kernels.kernel import Bars, kernel
+from realtime.kernels.window import mean_over
 
 PARAMETERS = ({"length": 20}, {"length": 50}, {"length": 200})
 OUTPUTS = ("",)

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, Floats, kernel
-from realtime.ranges import place
-from realtime.window import extremes_over, following, ring, smoothed_twice
+from realtime.kernels.kernel import Bars, Floats, kernel
+from realtime.kernels.ranges import place
+from realtime.kernels.window import extremes_over, following, ring, smoothed_twice
 
 PARAMETERS = ({"length": 14, "smooth": 3, "signal": 3},)
 OUTPUTS = ("k", "d")

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, kernel
-from realtime.ranges import true_range
-from realtime.smoothing import rma, rma_settles
+from realtime.kernels.kernel import Bars, kernel
+from realtime.kernels.ranges import true_range
+from realtime.kernels.smoothing import rma, rma_settles
 
 PARAMETERS = ({"length": 10, "factor": 3.0},)
 OUTPUTS = ("", "direction")

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, Floats, kernel
-from realtime.ranges import true_range
-from realtime.smoothing import share
-from realtime.window import ring, sum_over
+from realtime.kernels.kernel import Bars, Floats, kernel
+from realtime.kernels.ranges import true_range
+from realtime.kernels.smoothing import share
+from realtime.kernels.window import ring, sum_over
 
 PARAMETERS = ({"fast": 7, "medium": 14, "slow": 28},)
 OUTPUTS = ("",)

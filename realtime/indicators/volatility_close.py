@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, Floats, kernel
-from realtime.window import deviation, ring, variance_over
+from realtime.kernels.kernel import Bars, Floats, kernel
+from realtime.kernels.window import deviation, ring, variance_over
 
 PARAMETERS = ({"length": 20},)
 OUTPUTS = ("",)

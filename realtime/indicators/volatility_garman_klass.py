@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, Floats, kernel
-from realtime.ranges import garman_klass
-from realtime.window import deviation, ring, sum_over
+from realtime.kernels.kernel import Bars, Floats, kernel
+from realtime.kernels.ranges import garman_klass
+from realtime.kernels.window import deviation, ring, sum_over
 
 PARAMETERS = ({"length": 20},)
 OUTPUTS = ("",)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, Floats, kernel
-from realtime.ranges import rogers_satchell
-from realtime.window import ring, sum_over, variance_over
+from realtime.kernels.kernel import Bars, Floats, kernel
+from realtime.kernels.ranges import rogers_satchell
+from realtime.kernels.window import ring, sum_over, variance_over
 
 PARAMETERS = ({"length": 20},)
 OUTPUTS = ("",)

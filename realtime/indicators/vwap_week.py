@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.anchoring import week_end, weighted
-from realtime.kernel import Bars, kernel
+from realtime.kernels.anchoring import week_end, weighted
+from realtime.kernels.kernel import Bars, kernel
 
 PARAMETERS: tuple[dict[str, int]] = ({},)
 OUTPUTS = ("", "upper_1", "lower_1", "upper_2", "lower_2")

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, kernel
-from realtime.window import weighted_over
+from realtime.kernels.kernel import Bars, kernel
+from realtime.kernels.window import weighted_over
 
 PARAMETERS = ({"length": 20},)
 OUTPUTS = ("",)

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, kernel
-from realtime.smoothing import NEVER
+from realtime.kernels.kernel import Bars, kernel
+from realtime.kernels.smoothing import NEVER
 
 PARAMETERS = ({"percent": 1.0}, {"percent": 5.0})
 OUTPUTS = ("", "direction", "extreme")

@@ -12,14 +12,15 @@ from ingestion.lake.datasets import CANDLES, FUNDING, GAPS, TRADES, Dataset
 from ingestion.lake.rows import candle_frame, funding_frame, gap_frame
 from ingestion.market import CANDLE
 from ingestion.messages import TRADES_TOPIC, Funding, Gap, Trades, decode_market
-from realtime import outputs
 from realtime.lake.datasets import INDICATORS, SIGNALS
+from realtime.outputs.messages import Candles, Indicators, Signals, decode
+from realtime.outputs.names import CANDLES_TOPIC, INDICATORS_TOPIC, SIGNALS_TOPIC
 
 FEEDS = {
     TRADES_TOPIC: (TRADES, GAPS, FUNDING),
-    outputs.CANDLES_TOPIC: (CANDLES,),
-    outputs.INDICATORS_TOPIC: (INDICATORS,),
-    outputs.SIGNALS_TOPIC: (SIGNALS,),
+    CANDLES_TOPIC: (CANDLES,),
+    INDICATORS_TOPIC: (INDICATORS,),
+    SIGNALS_TOPIC: (SIGNALS,),
 }
 """Which datasets each topic feeds."""
 
@@ -38,13 +39,13 @@ def rows_of(message: Message, *, simulated: bool) -> Rows | Trades | None:
     """
     if message.position.topic == TRADES_TOPIC:
         return _market(message)
-    match outputs.decode(message.payload):
-        case outputs.Candles() as one:
+    match decode(message.payload):
+        case Candles() as one:
             records = np.frombuffer(one.rows, CANDLE)
             return Rows(CANDLES, candle_frame(*_series(one.series), records, simulated=simulated))
-        case outputs.Indicators() as one:
+        case Indicators() as one:
             return Rows(INDICATORS, _indicators(one, simulated=simulated))
-        case outputs.Signals() as one:
+        case Signals() as one:
             return Rows(SIGNALS, _signals(one.documents))
     return None
 
@@ -74,7 +75,7 @@ def _series(names: list[str]) -> tuple[list[str], list[str], list[str]]:
     return exchanges, symbols, timeframes
 
 
-def _indicators(one: outputs.Indicators, *, simulated: bool) -> pl.DataFrame:
+def _indicators(one: Indicators, *, simulated: bool) -> pl.DataFrame:
     values = np.frombuffer(one.values).reshape(len(one.series), len(one.columns))
     told = {name: pl.Series(np.ascontiguousarray(values[:, k])).fill_nan(None) for k, name in enumerate(one.columns)}
     for name, numbers in (("opened_at", one.opened_at), ("known_at", one.known_at), ("revision", one.revisions),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 from realtime.signals.view import View
 
 WEIGHT = 1.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ingestion.market import Timeframe
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 BARS = ("open", "high", "low", "close", "volume")
 

@@ -20,8 +20,8 @@ from types import ModuleType
 from infra.errors import InputError
 from ingestion.market import Timeframe
 from realtime.indicators import Indicator, Parameters, batch
-from realtime.indicators.fold import load
-from realtime.kernel import Floats
+from realtime.kernels.generated import load
+from realtime.kernels.kernel import Floats
 
 INTENTS = ("target", "limit", "trigger", "stop", "take", "trail")
 """What every step answers, in this order."""

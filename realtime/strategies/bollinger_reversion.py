@@ -8,7 +8,7 @@ from realtime.indicators.atr import State as Atr
 from realtime.indicators.atr import step as atr
 from realtime.indicators.bollinger import State as Bands
 from realtime.indicators.bollinger import step as bollinger
-from realtime.kernel import Bars, kernel
+from realtime.kernels.kernel import Bars, kernel
 
 PARAMETERS = ({"length": 20, "deviations": 2.0, "stop": 3.0},)
 OUTPUTS = ("target", "limit", "trigger", "stop", "take", "trail")

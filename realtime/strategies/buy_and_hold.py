@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, kernel
+from realtime.kernels.kernel import Bars, kernel
 
 PARAMETERS: tuple[dict[str, float], ...] = ({},)
 OUTPUTS = ("target", "limit", "trigger", "stop", "take", "trail")

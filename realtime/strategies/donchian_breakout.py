@@ -9,7 +9,7 @@ import numpy as np
 
 from realtime.indicators.donchian import State as Channel
 from realtime.indicators.donchian import step as donchian
-from realtime.kernel import Bars, Floats, kernel
+from realtime.kernels.kernel import Bars, Floats, kernel
 
 PARAMETERS = ({"entry": 20, "leave": 10},)
 OUTPUTS = ("target", "limit", "trigger", "stop", "take", "trail")

@@ -6,7 +6,7 @@ import numpy as np
 
 from realtime.indicators.macd import State as Macd
 from realtime.indicators.macd import step as macd
-from realtime.kernel import Bars, kernel
+from realtime.kernels.kernel import Bars, kernel
 
 PARAMETERS = ({"fast": 12, "slow": 26, "signal": 9},)
 OUTPUTS = ("target", "limit", "trigger", "stop", "take", "trail")

@@ -15,7 +15,7 @@ from realtime.indicators.atr import State as Atr
 from realtime.indicators.atr import step as atr
 from realtime.indicators.rsi import State as Rsi
 from realtime.indicators.rsi import step as rsi
-from realtime.kernel import Bars, Floats, kernel
+from realtime.kernels.kernel import Bars, Floats, kernel
 
 PARAMETERS = (
     {"length": 14, "left": 5, "right": 5, "nearest": 5, "furthest": 60, "overbought": 70.0, "stop": 2.0},

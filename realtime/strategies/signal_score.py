@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ingestion.market import TIMEFRAMES, Timeframe
+from realtime.fold.scoring import RECENT, combined
 from realtime.indicators import columns, fold_all, initial_row
-from realtime.kernel import WHOLE, Bars, Floats, kernel
-from realtime.scoring import RECENT, combined
+from realtime.indicators_compiled import compile_all
+from realtime.kernels.kernel import WHOLE, Bars, Floats, kernel
 from realtime.signals import rules
 from realtime.signals.view import BARS, View
-from realtime.warm import compile_all
 
 PARAMETERS = ({"enter": 0.3, "leave": 0.05},)
 OUTPUTS = ("target", "limit", "trigger", "stop", "take", "trail")

@@ -6,7 +6,7 @@ import numpy as np
 
 from realtime.indicators.sma import State as Sma
 from realtime.indicators.sma import step as sma
-from realtime.kernel import Bars, kernel
+from realtime.kernels.kernel import Bars, kernel
 
 PARAMETERS = ({"fast": 20, "slow": 50},)
 OUTPUTS = ("target", "limit", "trigger", "stop", "take", "trail")

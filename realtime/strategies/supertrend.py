@@ -6,7 +6,7 @@ import numpy as np
 
 from realtime.indicators.supertrend import State as Trend
 from realtime.indicators.supertrend import step as supertrend
-from realtime.kernel import Bars, kernel
+from realtime.kernels.kernel import Bars, kernel
 
 PARAMETERS = ({"length": 10, "factor": 3.0},)
 OUTPUTS = ("target", "limit", "trigger", "stop", "take", "trail")

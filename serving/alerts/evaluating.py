@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from infra.errors import PlatformError, UnavailableError
 from infra.eventlog import EventLog, Position
 from ingestion.market import CANDLE, Series, Symbol, Timeframe
-from realtime.outputs import forming_key
+from realtime.outputs.names import forming_key
 from serving.accounts.database import Database, Row, Transaction, change, one, rows
 from serving.alerts.condition import met
 from serving.alerts.observing import TOPICS, Observation, observations, price

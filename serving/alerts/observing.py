@@ -8,10 +8,10 @@ import msgspec
 import numpy as np
 
 from ingestion.market import CANDLE
-from realtime import outputs
-from realtime.outputs import Kind
+from realtime.outputs.messages import Candles, Indicators, Kind, LateTrades, Signals, decode
+from realtime.outputs.names import CANDLES_TOPIC, INDICATORS_TOPIC, SIGNALS_TOPIC
 
-TOPICS = (outputs.CANDLES_TOPIC, outputs.INDICATORS_TOPIC, outputs.SIGNALS_TOPIC)
+TOPICS = (CANDLES_TOPIC, INDICATORS_TOPIC, SIGNALS_TOPIC)
 
 
 class Observation(NamedTuple):
@@ -30,25 +30,25 @@ class _Scored(msgspec.Struct):
 
 def observations(payload: bytes, wanted: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
     """Yield what a message tells of the (series, source, name) that are wanted; revisions tell nothing new."""
-    message = outputs.decode(payload)
-    if isinstance(message, outputs.LateTrades) or message.kind != Kind.CLOSED:
+    message = decode(payload)
+    if isinstance(message, LateTrades) or message.kind != Kind.CLOSED:
         return
-    if isinstance(message, outputs.Candles):
+    if isinstance(message, Candles):
         yield from _prices(message, wanted)
-    elif isinstance(message, outputs.Indicators):
+    elif isinstance(message, Indicators):
         yield from _indicators(message, wanted)
     else:
         yield from _scores(message, wanted)
 
 
-def _prices(message: outputs.Candles, wanted: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
+def _prices(message: Candles, wanted: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
     candles = np.frombuffer(message.rows, CANDLE)
     for k, series in enumerate(message.series):
         if (series, "price", "") in wanted:
             yield Observation(series, "price", "", int(candles["opened_at"][k]), price(candles[k]))
 
 
-def _indicators(message: outputs.Indicators, wanted: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
+def _indicators(message: Indicators, wanted: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
     opened_at = np.frombuffer(message.opened_at, np.int64)
     values = np.frombuffer(message.values).reshape(len(message.series), len(message.columns))
     names: dict[str, list[str]] = defaultdict(list)
@@ -61,7 +61,7 @@ def _indicators(message: outputs.Indicators, wanted: Collection[tuple[str, str, 
             yield Observation(series, "indicator", name, int(opened_at[k]), value)
 
 
-def _scores(message: outputs.Signals, wanted: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
+def _scores(message: Signals, wanted: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
     opened_at = np.frombuffer(message.opened_at, np.int64)
     for k, series in enumerate(message.series):
         if (series, "signal", "") in wanted:

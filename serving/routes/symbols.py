@@ -9,7 +9,8 @@ from starlette.requests import Request
 
 from infra.clock import DAY
 from ingestion.market import CANDLE, COMPOSITE, TIMEFRAMES, Series, Symbol, Timeframe, decimal_text
-from realtime import outputs
+from realtime.outputs.names import candles_key, forming_key
+from realtime.outputs.stored import StoredCandle
 from serving.endpoint import Endpoint
 from serving.parameters import Nothing
 from serving.shapes import SymbolList
@@ -50,15 +51,15 @@ async def _glances(store: Store, by_symbol: dict[str, set[str]]) -> dict[str, di
     for symbol, exchanges in by_symbol.items():
         exchange = COMPOSITE if COMPOSITE in exchanges else min(exchanges)
         minute, quarter = (Series(exchange, Symbol.parse(symbol), frame) for frame in (Timeframe.M1, Timeframe.M15))
-        pipe.hget(outputs.forming_key(minute), "candle")
-        pipe.zrange(outputs.candles_key(minute), -SPARKLINE, -1)
-        pipe.zrange(outputs.candles_key(quarter), -QUARTERS, -1)
+        pipe.hget(forming_key(minute), "candle")
+        pipe.zrange(candles_key(minute), -SPARKLINE, -1)
+        pipe.zrange(candles_key(quarter), -QUARTERS, -1)
     answers = iter(await store.ask(pipe.execute()))
     return {symbol: _glance(next(answers), next(answers), next(answers)) for symbol in by_symbol}
 
 
 def _glance(forming: bytes | None, minutes: list[bytes], quarters: list[bytes]) -> dict[str, object]:
-    rows = [np.frombuffer(outputs.StoredCandle.unpack(member).candle, CANDLE)[0] for member in minutes]
+    rows = [np.frombuffer(StoredCandle.unpack(member).candle, CANDLE)[0] for member in minutes]
     last = np.frombuffer(forming, CANDLE)[0] if forming else rows[-1] if rows else None
     if last is None:
         return {"last_price": None, "change_24h": None, "sparkline": []}
@@ -76,7 +77,7 @@ def _a_day_before(at: int, quarters: list[bytes]) -> float | None:
     length = Timeframe.M15.microseconds
     wanted = Timeframe.M15.opened_at(at - DAY) - length
     for member in quarters:
-        row = np.frombuffer(outputs.StoredCandle.unpack(member).candle, CANDLE)[0]
+        row = np.frombuffer(StoredCandle.unpack(member).candle, CANDLE)[0]
         if int(row["opened_at"]) in {wanted, wanted + length}:
             return _close(row)
     return None

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from prometheus_client import Counter
 
-from realtime.outputs import HEAD_BYTES, Head, Kind
+from realtime.outputs.messages import HEAD_BYTES, Head, Kind
 from serving.channels import Channel
 from serving.store import Row
 from serving.streams.frames import KINDS, text_frame

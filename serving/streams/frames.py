@@ -1,6 +1,6 @@
 """WebSocket frames as a server writes them: one unfragmented frame per message, never masked (RFC 6455, 5.2)."""
 
-from realtime.outputs import Kind
+from realtime.outputs.messages import Kind
 
 _TEXT = 0x81
 PING = b"\x89\x00"

@@ -7,7 +7,7 @@ import structlog
 from prometheus_client import Gauge
 
 from infra.errors import UnavailableError
-from realtime.outputs import Kind
+from realtime.outputs.messages import Kind
 from serving.channels import Channel
 from serving.store import Store
 from serving.streams.broadcast import REMEMBERED, Broadcast, Follower, Past, Update, bottom, updates_after

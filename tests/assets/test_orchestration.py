@@ -6,8 +6,8 @@ import dagster as dg
 import pytest
 import yaml
 
+from assets.commands.dagster import INSTANCE
 from assets.database import database
-from assets.orchestration import INSTANCE
 from infra.errors import UnavailableError
 
 

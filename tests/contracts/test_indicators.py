@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pytest
 
 from realtime.indicators import Indicator, batch, columns, fold_all, indicators, initial_row
-from realtime.kernel import RING, WHOLE
-from realtime.warm import compile_all
+from realtime.indicators_compiled import compile_all
+from realtime.kernels.kernel import RING, WHOLE
 
 compile_all()
 EVERY = pytest.mark.parametrize("indicator", indicators(), ids=lambda one: one.name)

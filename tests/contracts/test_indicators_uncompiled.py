@@ -16,8 +16,8 @@ Candles = dict[str, npt.NDArray[np.float64]]
 SCRIPT = '''
 import sys, warnings
 import numpy as np
-import realtime.addresses
-from realtime.kernel import WHOLE
+import realtime.kernels.addresses
+from realtime.kernels.kernel import WHOLE
 warnings.simplefilter("error")
 
 NAMES = ("opened_at", "open", "high", "low", "close", "volume")
@@ -32,8 +32,8 @@ class Guarded(np.ndarray):
                 raise IndexError(f"bar {index} while bar {Guarded.now} is folded")
         return super().__getitem__(index)
 
-plain = realtime.addresses.column
-realtime.addresses.column = lambda address, count: plain(address, count).view(Guarded)
+plain = realtime.kernels.addresses.column
+realtime.kernels.addresses.column = lambda address, count: plain(address, count).view(Guarded)
 from realtime.indicators import indicators
 
 given = np.load(sys.argv[1])

@@ -6,8 +6,8 @@ import pytest
 from assets.certificates.certificate import Member, certify
 from assets.certificates.compare import present, run
 from assets.certificates.members import KINDS, members
-from realtime import features
 from realtime.indicators import indicators
+from realtime.models import features
 from realtime.signals import rules
 from realtime.strategies import names
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from infra.settings import PREFIX, Settings
-from realtime.model_file import champion_path
+from realtime.models.model_file import champion_path
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

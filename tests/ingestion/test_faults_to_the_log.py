@@ -19,7 +19,7 @@ SPEC.loader.exec_module(harness)
 SHORTENED = """
 import dataclasses
 from ingestion.exchanges.binance import Binance
-from ingestion.exchanges.exchange import Exchange
+from ingestion.exchange import Exchange
 from ingestion.streams import connection, flow, keeping
 connection.HANDSHAKE_SECONDS = 2.0
 flow.QUIET, flow.PATIENCE, keeping.ACK_SECONDS, keeping.OVERLAP_SECONDS = 3.0, 3.0, 2.0, 2.0

@@ -12,10 +12,10 @@ import pytest
 from infra.clock import MINUTE, SECOND
 from ingestion.market import COMPOSITE, TIMEFRAMES, TRADE
 from ingestion.messages import MarketMessage, Trades, decode_market, encode
-from realtime.board import Board
-from realtime.emission import Emission, Output
-from realtime.engine import Engine
-from realtime.outputs import Kind
+from realtime.fold.board import Board
+from realtime.fold.emission import Emission, Output
+from realtime.fold.engine import Engine
+from realtime.outputs.messages import Kind
 
 BEGIN = 1_700_000_040 * SECOND // MINUTE * MINUTE
 EXCHANGES = ("binance", "bybit", "okx")

@@ -14,7 +14,8 @@ import pytest
 
 from bench.lone_server import Engine, Server, eventually, series
 from bench.raw_socket import RawSocket, frame
-from realtime.outputs import Head, Kind, candles_channel
+from realtime.outputs.messages import Head, Kind
+from realtime.outputs.names import candles_channel
 
 STALLED = 20
 

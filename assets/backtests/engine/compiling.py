@@ -8,8 +8,8 @@ from typing import TypeVar, cast
 import numba
 
 from infra.settings import settings
-from realtime import kernel
-from realtime.kernel import fingerprint
+from realtime.kernels import kernel
+from realtime.kernels.kernel import fingerprint
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -26,7 +26,7 @@ PLACE = place()
 
 
 def compiled(function: Function) -> Function:
-    """Compile a function of this package as `realtime.kernel.compiled` does, into the simulation's own folder."""
+    """Compile a function of this package like `kernel.compiled`, into the simulation's own folder."""
     elsewhere = numba.config.CACHE_DIR  # type: ignore[attr-defined]  # set by numba at import
     numba.config.CACHE_DIR = str(PLACE)  # type: ignore[attr-defined]  # read when a function is decorated
     try:

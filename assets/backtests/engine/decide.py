@@ -23,7 +23,7 @@ from assets.backtests.engine.layout import (
     UNITS,
     WANTED,
 )  # fmt: skip
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 
 @inlined

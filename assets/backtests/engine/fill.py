@@ -35,7 +35,7 @@ from assets.backtests.engine.layout import (
     TURNOVER,
     UNITS,
 )  # fmt: skip
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 
 @inlined

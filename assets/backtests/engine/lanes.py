@@ -9,9 +9,9 @@ import numpy.typing as npt
 from assets.backtests.engine.compiling import compiled, inlined
 from assets.backtests.engine.layout import BOOK, EXPECTED, TRADE_COLUMNS
 from assets.backtests.engine.simulate import advance, bare, finish, start
-from realtime.addresses import call
-from realtime.folding import FRAME, MOST
-from realtime.kernel import WHOLE, Floats
+from realtime.kernels.addresses import call
+from realtime.kernels.every_series import FRAME, MOST
+from realtime.kernels.kernel import WHOLE, Floats
 
 Ints = npt.NDArray[np.int64]
 CHUNK = 256

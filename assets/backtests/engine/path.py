@@ -33,7 +33,7 @@ from assets.backtests.engine.layout import (
     UNITS,
     WANTED,
 )  # fmt: skip
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 NOTHING, ENTER_AT_LIMIT, ENTER_AT_TRIGGER, AT_STOP, AT_TAKE, AT_TRAIL, LIQUIDATION = range(7)
 MOST_EVENTS = 12

@@ -35,8 +35,8 @@ from assets.backtests.engine.layout import (
     WANTED,
 )  # fmt: skip
 from assets.backtests.engine.path import enter, is_market, liquidation_price, walk
-from realtime.addresses import floats
-from realtime.kernel import WHOLE, Floats
+from realtime.kernels.addresses import floats
+from realtime.kernels.kernel import WHOLE, Floats
 
 Bar = tuple[float, float, float, float, float]
 BLOCK = 16

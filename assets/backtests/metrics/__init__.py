@@ -22,7 +22,7 @@ from assets.backtests.metrics.returns import against, of_returns, ratio
 from assets.backtests.metrics.significance import min_track_record, psr
 from assets.backtests.metrics.trades import of_trades
 from assets.backtests.run import Result
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 
 def daily_returns(result: Result) -> Floats:

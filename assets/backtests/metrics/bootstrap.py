@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assets.backtests.metrics.returns import YEAR
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 RESAMPLES = 1_000
 

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infra.clock import DAY
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 Ints = npt.NDArray[np.int64]
 

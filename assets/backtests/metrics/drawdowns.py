@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from assets.backtests.metrics.returns import YEAR, ratio
 from infra.clock import DAY
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 
 def depths(equity: Floats, capital: float) -> Floats:

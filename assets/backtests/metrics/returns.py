@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 YEAR = 365
 

@@ -11,7 +11,7 @@ from statistics import NormalDist
 import numpy as np
 
 from assets.backtests.metrics.returns import moments, sharpe
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 NORMAL = NormalDist()
 GAMMA = 0.5772156649015329

@@ -8,7 +8,7 @@ import numpy as np
 
 from assets.backtests.metrics.returns import ratio
 from infra.clock import HOUR
-from realtime.kernel import Floats
+from realtime.kernels.kernel import Floats
 
 
 def longest(won: list[bool], which: bool) -> int:

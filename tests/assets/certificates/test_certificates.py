@@ -201,7 +201,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.kernel import Bars, kernel
+from realtime.kernels.kernel import Bars, kernel
 
 PARAMETERS = ({},)
 OUTPUTS = ("target", "limit", "trigger", "stop", "take", "trail")

@@ -18,8 +18,8 @@ from infra.cli import build
 from infra.errors import InputError
 from infra.settings import settings
 from ingestion.market import Timeframe
-from realtime import model_file
-from realtime.features import FEATURES, LOOKBACK
+from realtime.models import model_file
+from realtime.models.features import FEATURES, LOOKBACK
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dagster, MLflow and SQLAlchemy on their own ways
 BARS = 2_600
@@ -142,7 +142,7 @@ def test_every_schedule_waits_for_history_and_then_runs() -> None:
 @pytest.fixture
 def ledger(postgres: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     given = settings().model_copy(update={"postgres_url": postgres})
-    monkeypatch.setattr("assets.backtests.commands.counting.settings", lambda: given)
+    monkeypatch.setattr("assets.backtests.counting.settings", lambda: given)
     return postgres
 
 

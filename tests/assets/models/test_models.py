@@ -14,7 +14,7 @@ from assets.models.training import CANDIDATES, Rows, logits, train
 from infra.clock import HOUR
 from infra.errors import InputError
 from ingestion.market import Timeframe
-from realtime import features, model_file
+from realtime.models import features, model_file
 
 TOLD = {"inputs": list("abcd"), "features": "test", "timeframe": "1h", "horizon_bars": 24, "simulated": True}
 

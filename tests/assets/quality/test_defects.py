@@ -13,9 +13,9 @@ from infra.clock import DAY, HOUR, MINUTE, SECOND
 from ingestion.lake.datasets import CANDLES, TRADES
 from ingestion.lake.rows import candle_frame, trade_frame
 from ingestion.market import CANDLE, TRADE
-from realtime.candles import CELL
-from realtime.columns import TradeColumns, candles
-from realtime.emission import candle_rows
+from realtime.candles.from_sorted_trades import TradeColumns, candles
+from realtime.candles.from_trades import CELL
+from realtime.fold.emission import candle_rows
 
 BEGIN = 19_400 * DAY
 NOW = BEGIN + 3 * DAY

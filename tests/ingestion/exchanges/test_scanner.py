@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion import batch
+from ingestion.decoding.records import batch
+from ingestion.exchange import Channel, Decoded, Exchange, Subscription
 from ingestion.exchanges import exchanges
-from ingestion.exchanges.exchange import Channel, Decoded, Exchange, Subscription
 from ingestion.market import Instrument, Symbol
 
 HEAD = b'{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1709891679005,"data":['

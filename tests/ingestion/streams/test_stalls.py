@@ -6,9 +6,9 @@ import random
 import pytest
 
 from infra.clock import HOUR, MINUTE, SECOND
+from ingestion.exchange import Channel
 from ingestion.exchanges.binance import Binance
 from ingestion.exchanges.bybit import Bybit
-from ingestion.exchanges.exchange import Channel
 from ingestion.exchanges.okx import Okx
 from ingestion.market import Instrument, Symbol
 from ingestion.streams.flow import OWED, QUIET, Flow

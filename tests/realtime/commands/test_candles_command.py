@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from infra.clock import MINUTE
 from infra.errors import InputError
 from ingestion.market import Timeframe
-from realtime.columns import TradeColumns
-from realtime.columns import candles as fold_columns
+from realtime.candles.from_sorted_trades import TradeColumns
+from realtime.candles.from_sorted_trades import candles as fold_columns
 from realtime.commands.candles import candles
 
 NONE = np.empty(0, np.int64)

@@ -13,7 +13,7 @@ import pytest
 
 from infra.cli import main
 from realtime.indicators import batch, columns, indicators
-from realtime.warm import compile_all
+from realtime.indicators_compiled import compile_all
 
 HEADING = "opened_at,open,high,low,close,volume\n"
 GOOD = [f"{60_000_000 * i},{10 + i},{12 + i},{9 + i},{11 + i},5" for i in range(40)]

@@ -11,8 +11,8 @@ from infra.eventlog.valkey import ValkeyLog
 from infra.settings import settings
 from ingestion.messages import TRADES_TOPIC, Coverage, Gap, History, decode_market
 from realtime.commands.replay import Replay, lines, replay
-from realtime.emission import Emission, Refused
-from realtime.service import build
+from realtime.fold.emission import Emission, Refused
+from realtime.process.service import build
 
 SPEC = importlib.util.spec_from_file_location("following", Path(__file__).parents[2] / "ingestion" / "following.py")
 assert SPEC is not None

@@ -21,9 +21,10 @@ from ingestion.lake.rows import candle_rows
 from ingestion.lake.store import Local
 from ingestion.lake.writer import Lake
 from ingestion.market import CANDLE
-from realtime import outputs
 from realtime.indicators import columns
 from realtime.lake.writer import Writer
+from realtime.outputs.messages import Indicators, Signals, decode, encode
+from realtime.outputs.names import INDICATORS_TOPIC, SIGNALS_TOPIC
 from tests.conftest import eventually, valkey_server
 
 KILLS = Path(__file__).parents[3] / "bench" / "lake_kills.py"
@@ -52,9 +53,9 @@ def test_indicators_and_signals_come_with_their_values_and_their_documents(url: 
     at = np.array([0, MINUTE]) + 100 * HOUR
     series, same = ["composite:BTC-USDT.1m"] * 2, np.zeros(2, np.int64).tobytes()
     log.append([
-        (Position(outputs.INDICATORS_TOPIC, 0), outputs.encode(outputs.Indicators(
+        (Position(INDICATORS_TOPIC, 0), encode(Indicators(
             1, list(columns()), series, same, at.tobytes(), (at + MINUTE).tobytes(), same, same, values.tobytes()))),
-        (Position(outputs.SIGNALS_TOPIC, 0), outputs.encode(outputs.Signals(
+        (Position(SIGNALS_TOPIC, 0), encode(Signals(
             1, series[:1], same[:8], at[:1].tobytes(), [DOCUMENT]))),
     ])  # fmt: skip
     lake = Lake(Local(tmp_path / "lake"))
@@ -165,5 +166,5 @@ def test_a_candle_in_the_lake_is_the_record_of_the_log(url: str, tmp_path: Path)
     writer = Writer(lake, log, range(1), simulated=False)
     writer.round()
     writer.flush()
-    sent = [outputs.decode(message.payload).rows for message in log.read({kills.CLOSED: 0})]
+    sent = [decode(message.payload).rows for message in log.read({kills.CLOSED: 0})]
     assert candle_rows(frame("candles", store=lake.store)).tobytes() == np.frombuffer(b"".join(sent), CANDLE).tobytes()

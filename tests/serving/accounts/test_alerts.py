@@ -22,8 +22,8 @@ from infra.clock import MINUTE
 from infra.eventlog import Position
 from infra.eventlog.valkey import ValkeyLog
 from ingestion.market import Series
-from realtime import outputs
-from realtime.outputs import Kind
+from realtime.outputs.messages import Candles, Indicators, Kind, Signals, encode
+from realtime.outputs.names import CANDLES_TOPIC, INDICATORS_TOPIC, SIGNALS_TOPIC
 from serving.alerts.webhook import RefusedError, problem_of, resolved
 from tests.serving.accounts.conftest import Person, Register
 
@@ -104,19 +104,19 @@ class Tape:
 
     def close_candle(self, of: Series, minute: int, close: int, kind: Kind = Kind.CLOSED) -> None:
         row = candle(minute, close)
-        message = outputs.Candles(int(kind), [str(of)], np.array([minute]).tobytes(), row.tobytes())
-        self.log.append([(Position(outputs.CANDLES_TOPIC, 0), outputs.encode(message))])
+        message = Candles(int(kind), [str(of)], np.array([minute]).tobytes(), row.tobytes())
+        self.log.append([(Position(CANDLES_TOPIC, 0), encode(message))])
 
     def indicator(self, of: Series, minute: int, value: float) -> None:
         at = np.array([START + minute * MINUTE]).tobytes()
         values = np.array([[value, np.nan]]).tobytes()
-        message = outputs.Indicators(int(Kind.CLOSED), COLUMNS, [str(of)], at, at, at, at, at, values)
-        self.log.append([(Position(outputs.INDICATORS_TOPIC, 0), outputs.encode(message))])
+        message = Indicators(int(Kind.CLOSED), COLUMNS, [str(of)], at, at, at, at, at, values)
+        self.log.append([(Position(INDICATORS_TOPIC, 0), encode(message))])
 
     def signal(self, of: Series, minute: int, score: float) -> None:
         at = np.array([START + minute * MINUTE]).tobytes()
-        message = outputs.Signals(int(Kind.CLOSED), [str(of)], at, at, [json.dumps({"score": score}).encode()])
-        self.log.append([(Position(outputs.SIGNALS_TOPIC, 0), outputs.encode(message))])
+        message = Signals(int(Kind.CLOSED), [str(of)], at, at, [json.dumps({"score": score}).encode()])
+        self.log.append([(Position(SIGNALS_TOPIC, 0), encode(message))])
 
 
 @pytest.fixture(scope="module")

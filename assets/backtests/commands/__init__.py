@@ -1,1 +1,0 @@
-"""The subcommands of backtests and what they are asked with."""

@@ -1,0 +1,102 @@
+"""`cap certify`: tell whether a function reads the future."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import polars as pl
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from assets.certificates.adapting import FORMS, member
+from assets.certificates.certificate import Certificate, Member, certify, record
+from assets.certificates.members import members
+from assets.certificates.table import CLOCK, ROWS, Columns, synthetic
+from infra.errors import InputError
+from infra.files import write_atomically
+from realtime.files.candles import FAULT, LINE, NUMBERS, read_candles
+
+LEAST = 50
+TARGET = "MODULE:FUNCTION or FILE.py:FUNCTION; without it everything that the platform itself offers is certified."
+CANDLES = "Candles of your own, [bold].csv[/bold] or [bold].parquet[/bold]; else seeded synthetic ones of 5 minutes."
+SYMBOL = "Which symbol of that file, where it has several."
+FORM = f"How your function takes candles: {', '.join(FORMS)}. Else its annotation says so, or it is tried."
+
+
+def certify_(
+    target: Annotated[str, typer.Argument(help=TARGET)] = "",
+    candles: Annotated[Path | None, typer.Option(help=CANDLES)] = None,
+    symbol: Annotated[str, typer.Option(help=SYMBOL)] = "",
+    rows: Annotated[int, typer.Option(min=LEAST, max=1_000_000, help="How many rows it is judged on.")] = ROWS,
+    form: Annotated[str, typer.Option(help=FORM)] = "",
+    json: Annotated[Path | None, typer.Option("--json", help="Write the certificates as JSON here.")] = None,
+) -> None:
+    """Certify that a function does not read the future.
+
+    What is known after many cuts is replaced: by a random walk, by huge and tiny numbers, by another order, by nothing,
+    and so on. Every value that was known at the cut must stay the same, bit for bit. A function that leaks is told
+    which value changed, where, and which later row it depends on; the exit code is then 1.
+
+    Your function gets candles (opened_at known_at open high low close volume) and returns a Series, an array, a frame
+    or a dict of arrays, one value a row; with a column known_at of its own, rows of any number.
+
+    Example: [bold]cap certify mine.py:score --candles BTC-1h.parquet[/bold]
+    """
+    if json and not json.parent.is_dir():
+        raise InputError(f"there is no folder {json.parent}")
+    if candles and not target:
+        raise InputError("--candles judges a function of yours; what the platform offers has its own candles")
+    table = synthetic(rows) if candles is None else of_file(candles, symbol, rows)
+    every = [member(target, table, form)] if target else members()
+    with Progress(console=Console(stderr=True)) as progress:
+        made = [_certified(one, table if target else None, progress) for one in every]
+    for one in made:
+        record(one)
+    if json:
+        write_atomically(json, msgspec.json.format(msgspec.json.encode(made)) + b"\n")
+    show(made, Console())
+    if not all(one.passed for one in made):
+        raise typer.Exit(1)
+
+
+def of_file(path: Path, symbol: str, rows: int) -> Columns:
+    """Read the last candles of one symbol; each is known when it closes."""
+    found = read_candles(path)
+    names = found["symbol"].unique().sort().to_list()
+    if symbol or len(names) == 1:
+        found = found.filter(pl.col("symbol") == (symbol or names[0]))
+    if found["symbol"].n_unique() != 1:
+        raise InputError(f"choose one of its symbols with --symbol: {', '.join(names)}")
+    found = found.tail(rows)
+    bad = found.filter(pl.col(FAULT).is_not_null())
+    if len(bad):
+        raise InputError(f"{path}: row {bad[LINE][0]}: {bad[FAULT][0]} ({len(bad)} bad rows)")
+    if len(found) < LEAST:
+        raise InputError(f"{path} has {len(found)} candles; at least {LEAST} are needed to say anything")
+    opened_at = found["opened_at"].to_numpy()
+    numbers = {name: found[name].to_numpy() for name in NUMBERS}
+    return {"opened_at": opened_at, CLOCK: opened_at + np.diff(opened_at).min(), **numbers}
+
+
+def show(made: Sequence[Certificate], console: Console) -> None:
+    """Print one line a certificate, and what every leak is."""
+    table = Table("", "what", "rows", "cuts", "futures", "seconds", "code")
+    for one in made:
+        said, verdict = ("[green]causal[/green]" if one.passed else "[red]LEAKS[/red]"), one.verdict
+        counts = (verdict.rows, len(verdict.cuts), verdict.futures)
+        table.add_row(said, f"{one.kind} {one.name}", *map(str, counts), f"{one.seconds:.3f}", one.code_hash[:8])
+    console.print(table)
+    for one in made:
+        for leak in one.verdict.leaks:
+            console.print(f"[red]{one.name}[/red]: {leak}", soft_wrap=True, highlight=False)
+
+
+def _certified(one: Member, table: Columns | None, progress: Progress) -> Certificate:
+    task = progress.add_task(f"{one.kind} {one.name}", total=None)
+    made = certify(one, table, lambda done, count: progress.update(task, completed=done, total=count))
+    progress.update(task, visible=False)
+    return made

@@ -1,0 +1,1 @@
+"""Frames to records: typed, and scanned in batches."""

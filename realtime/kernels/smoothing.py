@@ -1,0 +1,62 @@
+"""Exponential averages, the recursions inside half of the indicators.
+
+Both start as the plain mean of their first `length` values (built up as a running mean, so that a constant input
+gives exactly that constant) and recurse from there. `seen` counts the values taken before this one; a negative
+`seen` means that the input does not exist yet. A value is ready once `seen >= length - 1`.
+"""
+
+import math
+
+from realtime.kernels.fused import fused
+from realtime.kernels.kernel import kernel
+
+
+@kernel
+def smooth(seen: int, average: float, value: float, length: int, weight: float) -> float:
+    """Fold one value into an exponential average with this weight."""
+    if seen >= length:
+        average = fused(value - average, weight, average)
+    elif seen >= 0:
+        average += (value - average) / (seen + 1)
+    return average
+
+
+@kernel
+def ema(seen: int, average: float, value: float, length: int) -> float:
+    """Fold one value into EMA(length): weight 2 / (length + 1)."""
+    return smooth(seen, average, value, length, 2.0 / (length + 1))
+
+
+@kernel
+def rma(seen: int, average: float, value: float, length: int) -> float:
+    """Fold one value into Wilder's RMA(length): weight 1 / length."""
+    return smooth(seen, average, value, length, 1.0 / length)
+
+
+@kernel
+def gain_and_loss(seen: int, gain: float, loss: float, change: float, length: int) -> tuple[float, float]:
+    """Fold the change of close `seen` into the averages of gains and losses inside RSI; the first close has none."""
+    up = change if change > 0.0 else 0.0
+    down = -change if change < 0.0 else 0.0
+    return rma(seen - 1, gain, up, length), rma(seen - 1, loss, down, length)
+
+
+@kernel
+def share(part: float, rest: float, otherwise: float) -> float:
+    """Return part / (part + rest) in percent, and `otherwise` where both are nothing."""
+    whole = part + rest
+    return 100.0 * part / whole if whole > 0.0 else otherwise
+
+
+def ema_settles(length: int) -> int:
+    """Return after how many values an EMA has forgotten its start to 1e-8."""
+    return length + math.ceil(-math.log(1e-8) / -math.log1p(-2.0 / (length + 1)))
+
+
+def rma_settles(length: int) -> int:
+    """Return after how many values an RMA has forgotten its start to 1e-8."""
+    return length + math.ceil(-math.log(1e-8) / -math.log1p(-1.0 / length))
+
+
+NEVER = 1 << 53
+"""The bars after which a running total from the first bar has forgotten where it began."""

@@ -1,0 +1,1 @@
+"""What a model reads and how its file is handed on."""

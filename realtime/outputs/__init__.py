@@ -1,0 +1,1 @@
+"""The contract that serving, the lake and assets read: names, messages, stored rows and documents."""
