@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.decoding.records import batch
+from ingestion.decoding import batch
 from ingestion.exchange import Channel, Decoded, Exchange, Subscription
 from ingestion.exchanges import exchanges
 from ingestion.market import Instrument, Symbol
