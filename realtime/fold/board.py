@@ -48,17 +48,17 @@ class Board:
         self.paused: Ints = np.zeros(lines, np.int64)  # exchange time until which a line waits for its history
         self.backfilled: Ints = np.zeros(lines, np.int64)  # 1: history came, longer candles are still to be completed
         self.spare = np.zeros(2, CELL)
-        self.made: Ints = np.zeros((series * DEPTH, 3), np.int64)
+        self.closed_rows: Ints = np.zeros((series * DEPTH, 3), np.int64)  # buffer: series, slot, bar
 
     def line(self, exchange: str, symbol: str, partition: int) -> int:
         """Return the number of a line; a new one is taken in, and into its composite."""
-        found = self.index.get((exchange, symbol))
-        if found is not None:
-            return found
+        number = self.index.get((exchange, symbol))
+        if number is not None:
+            return number
         number = self._append(Line(exchange, symbol, partition))
         if exchange != COMPOSITE:
-            whole = self.line(COMPOSITE, symbol, partition)
-            members = self.grid.members[whole]
+            composite = self.line(COMPOSITE, symbol, partition)
+            members = self.grid.members[composite]
             names = sorted([*(self.lines[m].exchange for m in members if m >= 0), exchange])
             members[: len(names)] = [self.index[name, symbol] for name in names]
         return number
@@ -83,7 +83,7 @@ class Board:
         self.sequences = _extended(self.sequences, np.zeros((series, CHANNELS), np.int64))
         self.paused = _extended(self.paused, np.zeros(lines, np.int64))
         self.backfilled = _extended(self.backfilled, np.zeros(lines, np.int64))
-        self.made = np.zeros((series * DEPTH, 3), np.int64)
+        self.closed_rows = np.zeros((series * DEPTH, 3), np.int64)
 
     def composite(self, line: int) -> int:
         """Return the composite line of a line's symbol."""

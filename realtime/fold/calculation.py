@@ -55,6 +55,7 @@ class Calculation:
         for bar, fresh in zip(range(int(begin[0]), int(end[0])), values, strict=True):
             board.values[series, bar % DEPTH] = fresh
             board.recomputed[series, bar % DEPTH] = 0
+        # History is never revised, so it is settled at once; a late trade of the first live minute starts behind it.
         board.settled_states[series] = board.states[series]
         board.grid.settled[series] = end[0]
         return values
@@ -75,7 +76,10 @@ class Calculation:
             board.grid.settled[rows] = end
 
     def refold(self, rows: Ints) -> Ints:
-        """Fold series again from their settled states; return (series, bar) of every bar whose values changed."""
+        """Fold series again from their settled states; return (series, bar) of every bar whose values changed.
+
+        Values that come out as they were are not published again: readers would see revisions in which nothing differs.
+        """
         board = self.board
         begin, end = board.grid.settled[rows], board.grid.closed[rows]
         board.states[rows] = board.settled_states[rows]
@@ -84,9 +88,9 @@ class Calculation:
         for k, (series, low, high) in enumerate(zip(rows.tolist(), begin.tolist(), end.tolist(), strict=True)):
             for bar in range(low, high):
                 fresh = out[k, :, bar - low]
-                kept = board.values[series, bar % DEPTH]
-                if not np.array_equal(fresh, kept, equal_nan=True):
-                    kept[:] = fresh
+                values = board.values[series, bar % DEPTH]
+                if not np.array_equal(fresh, values, equal_nan=True):
+                    values[:] = fresh
                     board.recomputed[series, bar % DEPTH] += 1
                     changed.append((series, bar))
         return np.array(changed, np.int64).reshape(-1, 2)
@@ -96,6 +100,7 @@ class Calculation:
         if not len(rows):
             return np.empty((0, self.board.width))
         count = self.board.grid.closed[rows]
+        # Without commit every step works on copies: a look at the forming bar must leave no trace in what closes later.
         out = self._fold(self.board.states, rows, count, count + pending, commit=False)
         values: Floats = out[np.arange(len(rows)), :, pending - 1]
         return values

@@ -29,18 +29,18 @@ def form_line(grid: Grid, line: int, spare: Cells, formed: Cells, series_of: Int
         return n
     for level in range(LEVELS):
         series, length = line * LEVELS + level, LENGTHS[level]
-        bar, found = grid.closed[series], False
+        bar = grid.closed[series]
         for opened in range(begin // length * length, end + 1, length):
             slot = (opened // length) & (DEPTH - 1)
             if level:
-                found = sum_children(spare, grid.cells, series, level, opened, end + 1, begin)
+                filled = sum_children(spare, grid.cells, series, level, opened, end + 1, begin)
             elif composite:
-                found = sum_members(spare, grid.cells, grid.members, grid.first, grid.upcoming, line, opened, True)
+                filled = sum_members(spare, grid.cells, grid.members, grid.first, grid.upcoming, line, opened, True)
             else:
                 if grid.cells[series, slot].opened_at != opened * MINUTE:
                     clear(grid.cells[series, slot], opened * MINUTE)
-                found = own_minute(grid, spare, line, opened)
-            if not found:
+                filled = own_minute(grid, spare, line, opened)
+            if not filled:
                 return n
             store(grid, spare, series, slot, 0, 0)
             write_bar(grid, series, bar, grid.cells[series, slot])

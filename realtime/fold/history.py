@@ -34,17 +34,18 @@ def append(
     cells = as_cells(rows, exchange) if rows.dtype != CELL else rows
     cells = cells[(cells["opened_at"] > after) & (cells["opened_at"] % length == 0)]
     if level and grid.upcoming[line] != UNSET:
+        # A longer candle that reaches into the live minutes is made of them, so that its late trades revise it, too.
         cells = cells[cells["opened_at"] + length <= grid.upcoming[line] * MINUTE]
     if not len(cells):
         return None
     values = _fold(board, calculation, series, level, cells)
     if level == 0:
         _begin_live(board, line, int(cells["opened_at"][-1]) // MINUTE + 1)
-    kept = values[-KEPT_INDICATORS:]
-    first_bar = int(grid.closed[series]) - len(kept)
-    opened_at = cells["opened_at"][-len(kept) :].copy()
+    latest = values[-KEPT_INDICATORS:]
+    first_bar = int(grid.closed[series]) - len(latest)
+    opened_at = cells["opened_at"][-len(latest) :].copy()
     partition = board.lines[line].partition
-    return Backfill(partition, series, candle_rows(cells[-KEPT_CANDLES:]), first_bar, kept, opened_at)
+    return Backfill(partition, series, candle_rows(cells[-KEPT_CANDLES:]), first_bar, latest, opened_at)
 
 
 def as_cells(rows: Rows, exchange: str) -> Cells:
@@ -62,8 +63,8 @@ def as_cells(rows: Rows, exchange: str) -> Cells:
 
 def spans(rows: dict[str, Rows]) -> tuple[int, int]:
     """Return the first and last opening time that all exchanges with candles cover."""
-    some = [r["opened_at"] for r in rows.values() if len(r)]
-    return (max(int(at[0]) for at in some), min(int(at[-1]) for at in some)) if some else (0, -1)
+    times = [candles["opened_at"] for candles in rows.values() if len(candles)]
+    return (max(int(at[0]) for at in times), min(int(at[-1]) for at in times)) if times else (0, -1)
 
 
 def merged(rows: dict[str, Rows], begin: int, end: int) -> Cells:

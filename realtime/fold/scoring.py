@@ -5,6 +5,7 @@ they speak, times the share of rules that are warm; not calibrated, and says so.
 """
 
 from collections.abc import Callable
+from math import isnan
 from typing import Any
 
 import msgspec
@@ -56,7 +57,7 @@ class Scoring:
         board, grid = self.board, self.board.grid
         before = np.where((bars > 0)[:, None], board.values[series, (bars - 1) % DEPTH], np.nan)
         back = bars[:, None] + np.arange(1 - RECENT, 1)
-        known = back >= 0
+        known = back >= 0  # in the first bars of a series the ring still holds zeros there
         ring = back % grid.close.shape[1]
         recent = {name: np.where(known, getattr(grid, name)[series[:, None], ring], np.nan) for name in BARS}
         at = grid.opened_at[series, bars % grid.close.shape[1]].astype(np.int64)
@@ -70,15 +71,22 @@ class Scoring:
         count = grid.closed[series]
         newest = grid.opened_at[series, (count - 1) % grid.close.shape[1]].astype(np.int64)
         length = int(LENGTHS[level]) * MINUTE
+        # A longer candle may have closed since, when a bar is revised: only what had closed by then may be looked at.
         bar = count - 1 - np.maximum(0, -((closed_at - newest - length) // length))
         known = (bar >= 0) & (count > 0) & (count - bar <= DEPTH)
         values: Floats = np.where(known[:, None], board.values[series, bar % DEPTH], np.nan)
         return values
 
     def _signal(
-        self, emission: Emission, k: int, values: Floats, score: float, confidence: float, view: View,
+        self,
+        emission: Emission,
+        k: int,
+        values: Floats,
+        score: float,
+        confidence: float,
+        view: View,
         number: Callable[[int], int],
-    ) -> Signal:  # fmt: skip
+    ) -> Signal:
         series, opened_at = int(emission.value_series[k]), int(emission.opened_at[k])
         name = self.board.names[series]
         sequence = number(series)
@@ -93,7 +101,7 @@ class Scoring:
             "score": score,
             "confidence": confidence,
             "calibrated": False,
-            "rules": {r.name: None if v != v else v for r, v in zip(self.rules, values.tolist(), strict=True)},  # noqa: PLR0124 - NaN
+            "rules": {r.name: None if isnan(v) else v for r, v in zip(self.rules, values.tolist(), strict=True)},
             "reasons": self._reasons(values, view, k),
             "close": self._close(series, int(emission.bars[k])),
             "candle_hashes": [self._hash(series, opened_at)],
@@ -125,10 +133,10 @@ def combined(values: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
     weight = (warm * weights).sum(axis=1)
     safe = np.where(weight > 0, weight, 1.0)
     filled = np.where(warm, values, 0.0)
-    said = (filled * weights).sum(axis=1)
-    scores = np.clip(said / safe, -1.0, 1.0)
+    total = (filled * weights).sum(axis=1)
+    scores = np.clip(total / safe, -1.0, 1.0)
     loud = (np.abs(filled) * weights).sum(axis=1)
-    agreement = np.abs(said) / np.where(loud > 0, loud, 1.0)
+    agreement = np.abs(total) / np.where(loud > 0, loud, 1.0)
     confidence = np.sqrt(np.abs(scores) * agreement) * weight / weights.sum()
     return scores, confidence, weight
 

@@ -35,10 +35,6 @@ class Group:
         self.members.append(line)
         self.lines = np.array(self.members, np.int64)
 
-    def closable(self, lateness: int) -> int:
-        """Return the latest minute that may close."""
-        return (self.watermark - lateness) // MINUTE - 1
-
 
 def by_minute(message: Trades) -> Iterator[Trades]:
     """Split trades that span minutes, as if each minute had come by itself: they are no absence, and none is late."""

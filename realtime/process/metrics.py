@@ -47,7 +47,7 @@ def round_of(
     _write.observe(whole - folding)
     if outputs:
         SERIES.set(len(engine.board.names))
-        for (partition, exchange), group in engine.groups.items():
+        for (partition, exchange), group in engine.groups.exchanges.items():
             WATERMARK.labels(exchange, partition).set(group.watermark / clock.SECOND)
     for one in outputs:
         _count(engine, one)

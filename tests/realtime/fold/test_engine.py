@@ -7,7 +7,7 @@ import pytest
 from infra.clock import MINUTE, SECOND
 from infra.errors import SettingsError
 from ingestion.market import COMPOSITE
-from ingestion.messages import Audit, Trades
+from ingestion.messages import Audit, Funding, Trades
 from realtime.fold.board import Board
 from realtime.fold.emission import Audited, Emission
 from realtime.fold.engine import Engine
@@ -168,3 +168,9 @@ def test_a_board_grows_without_losing_anything():
     assert [board.grid.newest[board.index["okx", f"A{k}-USDT"]] for k in range(9)] == list(range(100, 109))
     assert board.members(board.composite(board.index["okx", "A3-USDT"])).tolist() == [board.index["okx", "A3-USDT"]]
     assert len(board.names) == 18 * 6
+
+
+def test_funding_of_a_symbol_without_trades_makes_no_series(tools):
+    engine = tools.engine()
+    engine.fold(0, Funding("okx", "BTC-USDT-PERP", tools.BEGIN, "0.0001", tools.BEGIN))
+    assert engine.board.names == []
