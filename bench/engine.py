@@ -24,8 +24,9 @@ from ingestion.messages import TRADES_TOPIC, Trades, decode_market, encode
 from realtime.candles.from_sorted_trades import TradeColumns, candles
 from realtime.fold.engine import Engine
 from realtime.fold.forming import Forming
+from realtime.process.checkpointer import Checkpointer
 from realtime.process.forming_to_redis import Pushing, Subscriptions
-from realtime.process.loop import Keeper, Loop
+from realtime.process.loop import Loop
 from realtime.process.pipeline import Pipeline
 from realtime.process.rehearsal import rehearse
 from realtime.process.to_redis import Store
@@ -150,7 +151,7 @@ def latency(url: str, per_second: int = 5_000, seconds: int = 12) -> Row:
         engine, pipeline, log = Engine(lateness=2 * SECOND, window=600 * SECOND), Pipeline(url), ValkeyLog(url)
         store, subscriptions = Store(pipeline, engine.board, simulated=True), Subscriptions(url)
         pushing = Pushing(engine.board, Forming(engine.board, engine.calculation), store, subscriptions)
-        loop = Loop(engine, log, store, [0], Keeper(Path(name), "code", "settings", 5.0), pushing)
+        loop = Loop(engine, log, store, [0], Checkpointer(Path(name), "code", "settings", 5.0), pushing)
         looking = redis.Redis.from_url(url).pubsub()
         looking.subscribe("ohlcv.composite:A0-USDT.1m", "indicators.composite:A0-USDT.1m")
         taken = []

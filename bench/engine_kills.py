@@ -26,7 +26,8 @@ from infra.eventlog.valkey import ValkeyLog
 from ingestion.market import TRADE
 from ingestion.messages import TRADES_TOPIC, Trades, encode
 from realtime.fold.engine import Engine
-from realtime.process.loop import Keeper, Loop
+from realtime.process.checkpointer import Checkpointer
+from realtime.process.loop import Loop
 from realtime.process.pipeline import Pipeline
 from realtime.process.rehearsal import rehearse
 from realtime.process.to_redis import Store
@@ -63,7 +64,7 @@ def work(url: str, directory: Path, every_seconds: float) -> None:
     """Fold the log to its end as it is now."""
     engine, log, pipeline = Engine(lateness=2 * SECOND, window=600 * SECOND), ValkeyLog(url), Pipeline(url)
     store = Store(pipeline, engine.board, simulated=True)
-    loop = Loop(engine, log, store, [0], Keeper(directory, "code", "settings", every_seconds), None)
+    loop = Loop(engine, log, store, [0], Checkpointer(directory, "code", "settings", every_seconds), None)
     loop.restore()
     while loop.round(wait_ms=1):
         pass

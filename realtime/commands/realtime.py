@@ -11,11 +11,13 @@ from infra.settings import settings
 from realtime.process.service import serve
 
 MIGRATE = typer.Option(
-    "--migrate", help="Code or settings have changed: drop checkpoints and outputs, rebuild all from the log's begin."
+    "--migrate/--no-migrate",
+    help="Fold the log again from its beginning / refuse where a checkpoint belongs to other code or settings. "
+    "Without either: continue where the checkpoint fits, else fold again and say what is recomputed.",
 )
 
 
-def realtime(migrate: Annotated[bool, MIGRATE] = False) -> None:
+def realtime(migrate: Annotated[bool | None, MIGRATE] = None) -> None:
     """Turn trades of the event log into candles, indicators and signals.
 
     Needs the event log and Redis. Continues from its last checkpoint; the first start compiles its kernels.

@@ -97,8 +97,8 @@ def _write_all(descriptor: int, piece: bytes | memoryview) -> None:
 
 def generations(directory: Path) -> list[tuple[int, Path]]:
     """Return the checkpoints of a directory, newest first."""
-    found = [(int(match[1]), path) for path in directory.iterdir() if (match := _NAME.fullmatch(path.name))]
-    return sorted(found, reverse=True)
+    files = [(int(match[1]), path) for path in directory.iterdir() if (match := _NAME.fullmatch(path.name))]
+    return sorted(files, reverse=True)
 
 
 def read(path: Path) -> Checkpoint:
@@ -135,15 +135,12 @@ def newest(directory: Path, fingerprint: str, config: str) -> Iterator[tuple[int
     """Give the whole checkpoints, newest first. Raises ForeignError at one of other code or settings."""
     for generation, path in generations(directory):
         try:
-            found = read(path)
+            saved = read(path)
         except (DamagedError, OSError, msgspec.MsgspecError) as error:
             structlog.get_logger().warning("checkpoint passed over", file=path.name, reason=str(error))
             continue
-        header = found.header
+        header = saved.header
         if header.fingerprint != fingerprint or header.config != config:
             which = "code" if header.fingerprint != fingerprint else "settings"
-            raise ForeignError(
-                f"the checkpoint {path.name} was made with other {which}; start with `cap realtime --migrate` to "
-                "rebuild the state from the log's beginning"
-            )
-        yield generation, found
+            raise ForeignError(f"the checkpoint {path.name} was made with other {which}")
+        yield generation, saved

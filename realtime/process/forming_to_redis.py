@@ -38,12 +38,12 @@ class Subscriptions:
     def _poll(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
             try:
-                found: list[Any] = []
+                channels: list[Any] = []
                 for pattern in ("ohlcv.*", "indicators.*"):
-                    found += self._client.pubsub_channels(pattern)
+                    channels += self._client.pubsub_channels(pattern)
             except redis.RedisError:
                 continue
-            self.names = frozenset(name.decode() for name in found)
+            self.names = frozenset(name.decode() for name in channels)
 
     def close(self) -> None:
         """Stop asking."""
@@ -53,7 +53,11 @@ class Subscriptions:
 
 
 class Pushing:
-    """Decides after each round what forming rows go out."""
+    """Decides after each round which forming rows go out.
+
+    Forming values cost as much as closed ones, and only eyes wait for them: they get a fifth of the time at most,
+    so that trades never queue behind them.
+    """
 
     def __init__(self, board: Board, forming: Forming, store: Store, subscriptions: Subscriptions) -> None:
         """Push through a store."""
@@ -65,9 +69,9 @@ class Pushing:
         self._cursor = 0
         self._known: frozenset[str] = frozenset()
         self._lines: Ints = np.empty(0, np.int64)
-        self._candles: set[int] = set()  # series by what is wanted of them
+        self._candles: set[int] = set()  # series by what is subscribed to
         self._values: set[int] = set()
-        self._seen: Ints = np.empty(0, np.int64)
+        self._pushed: Ints = np.empty(0, np.int64)
         self._size = 0
 
     def turn(self, *, busy: bool) -> None:
@@ -96,18 +100,18 @@ class Pushing:
         names = self.subscriptions.names
         if names is not self._known or self._size != len(self.board.names):
             self._known, self._size = names, len(self.board.names)
-            every = [(k, self.store.names(k)) for k in range(self._size)] if names else []
-            self._candles = {k for k, one in every if one.ohlcv in names}
-            self._values = {k for k, one in every if one.values in names}
+            series = [(k, self.store.names(k)) for k in range(self._size)] if names else []
+            self._candles = {k for k, channels in series if channels.ohlcv in names}
+            self._values = {k for k, channels in series if channels.values in names}
             self._lines = np.unique(np.array([k // LEVELS for k in self._candles | self._values], np.int64))
-            self._seen = np.full(len(self._lines), -1)
+            self._pushed = np.full(len(self._lines), -1)
         if not len(self._lines):
             return self._lines
         state = self._progress(self._lines)
-        changed = state != self._seen
-        self._seen = state
-        found: Ints = self._lines[changed]
-        return found
+        changed = state != self._pushed
+        self._pushed = state
+        lines: Ints = self._lines[changed]
+        return lines
 
     def _progress(self, lines: Ints) -> Ints:
         """Return a number per line that grows with every trade of it or of its members."""
@@ -128,5 +132,5 @@ class Pushing:
         """Yield the series of lines with their CANDLE row, indicators, and number of bars."""
         series, rows, values, bars = self.forming.compute(lines)
         data, size = rows.tobytes(), rows.dtype.itemsize
-        for k, (one, count) in enumerate(zip(series.tolist(), bars.tolist(), strict=True)):
-            yield one, data[k * size : (k + 1) * size], values[k], count
+        for k, (number, count) in enumerate(zip(series.tolist(), bars.tolist(), strict=True)):
+            yield number, data[k * size : (k + 1) * size], values[k], count

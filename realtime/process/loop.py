@@ -6,8 +6,7 @@ again, and both sinks recognise what they have.
 
 import time
 from collections.abc import Callable, Sequence
-from threading import Thread
-from typing import Any
+from datetime import UTC, datetime
 
 import msgspec
 import structlog
@@ -17,8 +16,9 @@ from infra.eventlog import EventLog, Position
 from ingestion.messages import TRADES_TOPIC, decode_market
 from realtime.fold.emission import Output
 from realtime.fold.engine import Engine
-from realtime.process import checkpoint, metrics
-from realtime.process.checkpoint import Header
+from realtime.process import metrics
+from realtime.process.checkpoint import ForeignError
+from realtime.process.checkpointer import Checkpointer
 from realtime.process.forming_to_redis import Pushing
 from realtime.process.to_redis import Store
 from realtime.process.to_the_log import Publisher, messages
@@ -33,15 +33,21 @@ class Loop:
     """One engine between its log and its store."""
 
     def __init__(
-        self, engine: Engine, log: EventLog, store: Store, partitions: Sequence[int], keeper: "Keeper",
-        pushing: Pushing | None, now: clock.Clock = clock.now,
-    ) -> None:  # fmt: skip
+        self,
+        engine: Engine,
+        log: EventLog,
+        store: Store,
+        partitions: Sequence[int],
+        checkpointer: Checkpointer,
+        pushing: Pushing | None,
+        now: clock.Clock = clock.now,
+    ) -> None:
         """Begin at the start of the log, or where `restore` says."""
         self.engine = engine
         self.log = log
         self.store = store
         self.partitions = tuple(partitions)
-        self.keeper = keeper
+        self.checkpointer = checkpointer
         self.pushing = pushing
         self.offsets = {Position(TRADES_TOPIC, p): log.begin(Position(TRADES_TOPIC, p)) for p in partitions}
         self.publisher = Publisher(log, {}, self.partitions)
@@ -49,61 +55,92 @@ class Loop:
         self.caught_up = False
         self._now = now
 
+    def start(self, migrate: bool | None = None) -> bool:
+        """Begin with a checkpoint, or with the log's beginning; return whether it was a checkpoint.
+
+        The state is a fold of the log, so where it belongs to other code or settings it is folded again, and a warning
+        says what is recomputed. `migrate` True does so in any case; False raises ForeignError instead.
+        """
+        if not migrate:
+            try:
+                if self.restore():
+                    return True
+                self.begin()
+            except ForeignError as error:
+                if migrate is False:
+                    raise ForeignError(f"{error}; without --no-migrate the log is folded again") from error
+                reason = str(error)
+            else:
+                return False
+        else:
+            reason = "--migrate"
+        structlog.get_logger().warning("the log is folded again", reason=reason, recomputed=self._recomputed())
+        self.rebuild()
+        return False
+
+    def _recomputed(self) -> str:
+        count = sum(end - self.offsets[position] for position, end in self.goal.items())
+        first = [message.appended_at for message in self.log.read(self.offsets, most=1)]
+        since = (
+            f" since {datetime.fromtimestamp(min(first) / clock.SECOND, UTC):%Y-%m-%d %H:%M:%S} UTC" if first else ""
+        )
+        return f"candles, indicators and signals of {count:,} messages{since}; published again behind the old ones"
+
     def restore(self) -> bool:
         """Continue from the newest whole checkpoint that the log still covers; False if there is none.
 
         Raises ForeignError when code or settings have changed.
         """
-        for generation, found in self.keeper.load():
-            header = found.header
+        for generation, saved in self.checkpointer.load():
+            header = saved.header
             inputs = {Position(topic, p): offset for topic, p, offset in header.inputs}
             outputs = {Position(topic, p): offset for topic, p, offset in header.outputs}
             publisher = Publisher(self.log, outputs, self.partitions)
+            # A log that was cut off or put back to an older state does not hold what this state was made of.
             lost = [p for p, offset in inputs.items() if not self.log.begin(p) <= offset <= self.log.end(p)]
             if lost or publisher.behind() or inputs.keys() != self.offsets.keys():
                 structlog.get_logger().warning("the log does not fit the checkpoint", generation=generation, lost=lost)
                 continue
-            self.engine.restore(header.state, found.arrays)
+            self.engine.restore(header.state, saved.arrays)
             self.offsets, self.publisher = inputs, publisher
             return True
         return False
 
     def rebuild(self) -> None:
         """Forget all checkpoints; fold the log from its beginning and append what comes out behind the old outputs."""
-        self.keeper.forget()
+        self.checkpointer.forget()
         self.publisher.skip()
-        self.keeper.keep(self, wait=True)
+        self.checkpointer.keep(self, wait=True)
 
     def begin(self) -> None:
         """Start without a checkpoint. Raises ForeignError when outputs are there that can not be compared."""
         expired = any(self.log.begin(p) > 0 for p in (*self.offsets, *self.publisher.offsets))
         if expired and any(self.log.end(p) > 0 for p in self.publisher.offsets):
-            raise checkpoint.ForeignError(
-                "there is no usable checkpoint, and the log no longer holds the beginning of what was published; start "
-                "with `cap realtime --migrate` to rebuild the state from what the log still has"
+            raise ForeignError(
+                "there is no usable checkpoint, and the log no longer holds the beginning of what was published"
             )
 
     def round(self, wait_ms: int = IDLE_MS) -> int:
         """Read, fold and give on once; return how many messages there were."""
-        found = self.log.read(self.offsets, most=MOST, wait_ms=wait_ms)
+        batch = self.log.read(self.offsets, most=MOST, wait_ms=wait_ms)
         began = time.perf_counter()
         outputs: list[Output] = []
-        for message in found:
+        for message in batch:
             outputs += self.fold(message.position, message.offset, message.payload)
         folded = time.perf_counter()
         if outputs:
-            records = [record for one in outputs for record in messages(one, self.engine.board)]
+            records = [record for output in outputs for record in messages(output, self.engine.board)]
             if records:
                 self.publisher.append(records)
             self.store.write(outputs)
-        if found or outputs:
+        if batch or outputs:
             self.store.pipeline.send()
-        metrics.round_of(self.engine, found, outputs, folded - began, time.perf_counter() - began, self._now)
+        metrics.round_of(self.engine, batch, outputs, folded - began, time.perf_counter() - began, self._now)
         if self.pushing is not None:
-            self.pushing.turn(busy=len(found) >= MOST)
+            self.pushing.turn(busy=len(batch) >= MOST)
         self.caught_up = self.caught_up or all(self.offsets[p] >= end for p, end in self.goal.items())
-        self.keeper.turn(self)
-        return len(found)
+        self.checkpointer.turn(self)
+        return len(batch)
 
     def fold(self, position: Position, offset: int, payload: bytes) -> list[Output]:
         """Fold one message; one that cannot be read is counted and passed over."""
@@ -121,83 +158,4 @@ class Loop:
         while going():
             self.round()
         self.store.pipeline.settle()
-        self.keeper.keep(self, wait=True)
-
-
-class Keeper:
-    """Takes checkpoints: copies the state between two rounds, writes it in a thread."""
-
-    def __init__(self, directory: Any, fingerprint: str, config: str, every_seconds: float) -> None:
-        """Keep checkpoints of this code and these settings in a directory."""
-        self.directory = directory
-        self.fingerprint = fingerprint
-        self.config = config
-        self._every = every_seconds
-        self._next = time.monotonic() + every_seconds
-        self._generation = max((g for g, _ in checkpoint.generations(directory)), default=0)
-        self._copies: checkpoint.Arrays = {}
-        self._writer: Thread | None = None
-        self._failed: BaseException | None = None
-
-    def load(self) -> Any:
-        """Give the whole checkpoints, newest first."""
-        return checkpoint.newest(self.directory, self.fingerprint, self.config)
-
-    def forget(self) -> None:
-        """Remove all checkpoints."""
-        for _, path in checkpoint.generations(self.directory):
-            path.unlink()
-
-    def turn(self, loop: Loop) -> None:
-        """Take a checkpoint if it is time and the last one is written."""
-        if time.monotonic() >= self._next and (self._writer is None or not self._writer.is_alive()):
-            self.keep(loop)
-
-    def keep(self, loop: Loop, *, wait: bool = False) -> None:
-        """Copy the state and write it."""
-        self._finish()
-        loop.store.pipeline.settle()
-        self._next = time.monotonic() + self._every
-        with metrics.STEP.labels("checkpoint copy").time():
-            arrays = self._copied(loop.engine.board.arrays())
-            header = Header(
-                self.fingerprint, self.config, _flat(loop.offsets), _flat(loop.publisher.offsets),
-                loop.engine.state(), checkpoint.described(arrays),
-            )  # fmt: skip
-            pieces = checkpoint.pack(header, arrays)
-        self._generation += 1
-        self._writer = Thread(target=self._write, args=(self._generation, pieces), name="checkpoint")
-        self._writer.start()
-        if wait:
-            self._finish()
-
-    def _copied(self, arrays: checkpoint.Arrays) -> checkpoint.Arrays:
-        """Copy arrays into memory that was touched before: fresh pages would cost more than the copying."""
-        for name, array in arrays.items():
-            kept = self._copies.get(name)
-            if kept is None or kept.shape != array.shape:
-                self._copies[name] = array.copy()
-            else:
-                kept[...] = array
-        return self._copies
-
-    def _write(self, generation: int, pieces: Any) -> None:
-        try:
-            with metrics.STEP.labels("checkpoint write").time():
-                checkpoint.write(self.directory, generation, pieces)
-        except OSError as error:
-            self._failed = error
-
-    def _finish(self) -> None:
-        """Wait for the writer. A checkpoint that could not be written only makes the next start longer."""
-        if self._writer is not None:
-            self._writer.join()
-            self._writer = None
-        if self._failed is not None:
-            metrics.CHECKPOINT_ERRORS.inc()
-            structlog.get_logger().error("checkpoint not written", reason=str(self._failed))
-            self._failed = None
-
-
-def _flat(offsets: dict[Position, int]) -> list[tuple[str, int, int]]:
-    return [(position.topic, position.partition, offset) for position, offset in sorted(offsets.items())]
+        self.checkpointer.keep(self, wait=True)

@@ -34,33 +34,33 @@ _fold, _write = STEP.labels("fold"), STEP.labels("write")
 
 
 def round_of(
-    engine: Engine, found: Sequence[Message], outputs: Sequence[Output], folding: float, whole: float, now: clock.Clock
+    engine: Engine, batch: Sequence[Message], outputs: Sequence[Output], folding: float, total: float, now: clock.Clock
 ) -> None:
-    """Count one round of the loop."""
-    if not found:
+    """Count one round of the loop; `folding` and `total` are seconds."""
+    if not batch:
         return
     ROUNDS.inc()
-    MESSAGES.inc(len(found))
+    MESSAGES.inc(len(batch))
     TRADES.inc(max(0, engine.trades - TRADES._value.get()))  # noqa: SLF001 - the engine counts in its state
-    LAG.set(max(0.0, (now() - found[-1].appended_at) / clock.SECOND))
+    LAG.set(max(0.0, (now() - batch[-1].appended_at) / clock.SECOND))
     _fold.observe(folding)
-    _write.observe(whole - folding)
+    _write.observe(total - folding)
     if outputs:
         SERIES.set(len(engine.board.names))
         for (partition, exchange), group in engine.groups.exchanges.items():
             WATERMARK.labels(exchange, partition).set(group.watermark / clock.SECOND)
-    for one in outputs:
-        _count(engine, one)
+    for output in outputs:
+        _count(engine, output)
 
 
-def _count(engine: Engine, one: Output) -> None:
-    if isinstance(one, Emission):
-        (CLOSED if one.kind is Kind.CLOSED else REVISED).inc(len(one.series))
-        SIGNALS.inc(len(one.signals))
-    elif isinstance(one, Refused):
-        for reason in one.reasons:
-            REFUSED.labels(one.exchange, reason).inc()
-    elif isinstance(one, Audited):
-        exchange = engine.board.names[one.series].exchange
+def _count(engine: Engine, output: Output) -> None:
+    if isinstance(output, Emission):
+        (CLOSED if output.kind is Kind.CLOSED else REVISED).inc(len(output.series))
+        SIGNALS.inc(len(output.signals))
+    elif isinstance(output, Refused):
+        for reason in output.reasons:
+            REFUSED.labels(output.exchange, reason).inc()
+    elif isinstance(output, Audited):
+        exchange = engine.board.names[output.series].exchange
         AUDITED.labels(exchange).inc()
-        DIFFERING.labels(exchange).inc(bool(one.differing))
+        DIFFERING.labels(exchange).inc(bool(output.differing))

@@ -32,7 +32,7 @@ def rehearse() -> None:
 
 def trades(exchange: str, traded_at: int, clock: int) -> Trades:
     """Return a message of two trades with different scales."""
-    found = np.zeros(2, TRADE)
-    found["traded_at"], found["price"], found["quantity"] = traded_at, 5, 7
-    found["price_scale"], found["id_low"] = [1, 2], [1, 2]
-    return Trades(exchange, clock, [SYMBOL], found.tobytes())
+    rows = np.zeros(2, TRADE)
+    rows["traded_at"], rows["price"], rows["quantity"] = traded_at, 5, 7
+    rows["price_scale"], rows["id_low"] = [1, 2], [1, 2]
+    return Trades(exchange, clock, [SYMBOL], rows.tobytes())

@@ -22,9 +22,10 @@ from realtime.indicators import columns
 from realtime.indicators_compiled import compile_all
 from realtime.outputs.fast_json import converged
 from realtime.outputs.names import ENGINE_KEY
+from realtime.process.checkpointer import Checkpointer
 from realtime.process.fingerprint import fingerprint
 from realtime.process.forming_to_redis import Pushing, Subscriptions
-from realtime.process.loop import Keeper, Loop
+from realtime.process.loop import Loop
 from realtime.process.pipeline import Pipeline
 from realtime.process.rehearsal import rehearse
 from realtime.process.to_redis import Store
@@ -32,8 +33,8 @@ from realtime.process.to_redis import Store
 EXPIRE_EVERY = 10 * clock.MINUTE
 
 
-def serve(config: Settings, stop: Event, *, migrate: bool = False) -> None:
-    """Run until `stop` is set. Raises FencedError if another engine works in the same directory."""
+def serve(config: Settings, stop: Event, *, migrate: bool | None = None) -> None:
+    """Run until `stop` is set; for `migrate` see `Loop.start`. FencedError if another engine has the directory."""
     directory = config.data_directory / "realtime"
     directory.mkdir(parents=True, exist_ok=True)
     with locked(directory), contextlib.ExitStack() as stack:
@@ -52,13 +53,9 @@ def serve(config: Settings, stop: Event, *, migrate: bool = False) -> None:
         engine = build(config)
         store = Store(pipeline, engine.board, simulated=config.simulated)
         pushing = Pushing(engine.board, Forming(engine.board, engine.calculation), store, subscriptions)
-        keeper = Keeper(directory, fingerprint(), config_hash(config), config.checkpoint_seconds)
-        loop = Loop(engine, event_log, store, range(config.partitions), keeper, pushing)
-        if migrate:
-            loop.rebuild()
-        restored = not migrate and loop.restore()
-        if not restored and not migrate:
-            loop.begin()
+        checkpointer = Checkpointer(directory, fingerprint(), config_hash(config), config.checkpoint_seconds)
+        loop = Loop(engine, event_log, store, range(config.partitions), checkpointer, pushing)
+        restored = loop.start(migrate)
         log.info("started", restored=restored, series=len(engine.board.names), columns=len(columns()))
         announce(pipeline, config)
         expiring = 0
@@ -78,22 +75,22 @@ def build(config: Settings) -> Engine:
     """Make the engine that the settings describe."""
     lateness, window = config.allowed_lateness_seconds, config.revision_window_seconds
     return Engine(
-        lateness=round(lateness * SECOND), window=round(window * SECOND), config=config_hash(config),
+        lateness=round(lateness * SECOND),
+        window=round(window * SECOND),
+        config=config_hash(config),
         simulated=config.simulated,
-    )  # fmt: skip
+    )
 
 
 def config_hash(config: Settings) -> str:
     """Name the settings that change what the engine computes."""
-    chosen = (
-        config.allowed_lateness_seconds, config.revision_window_seconds, config.partitions, config.simulated,
-    )  # fmt: skip
-    return hashlib.sha256(msgspec.json.encode(chosen)).hexdigest()[:16]
+    numbers = (config.allowed_lateness_seconds, config.revision_window_seconds, config.partitions, config.simulated)
+    return hashlib.sha256(msgspec.json.encode(numbers)).hexdigest()[:16]
 
 
 def announce(pipeline: Pipeline, config: Settings) -> None:
     """Tell readers what the engine publishes."""
-    told: dict[str, bytes | str | int] = {
+    fields: dict[str, bytes | str | int] = {
         "columns": msgspec.json.encode(columns()),
         "converged": msgspec.json.encode(converged()),
         "fingerprint": fingerprint(),
@@ -101,7 +98,7 @@ def announce(pipeline: Pipeline, config: Settings) -> None:
         "simulated": int(config.simulated),
         "started_at": clock.now(),
     }
-    pipeline.add("HSET", ENGINE_KEY, *(part for pair in told.items() for part in pair))
+    pipeline.add("HSET", ENGINE_KEY, *(part for pair in fields.items() for part in pair))
     pipeline.send()
 
 

@@ -69,17 +69,17 @@ class Store:
             self.pipeline.add("SADD", SERIES_KEY, fresh.series)
         return self._names[series]
 
-    def write(self, found: Iterable[Output]) -> None:
+    def write(self, outputs: Iterable[Output]) -> None:
         """Add commands for outputs to the pipeline."""
-        for one in found:
-            if isinstance(one, Emission):
-                self._candles(one)
-                self._indicators(one)
-                self._signals(one)
-            elif isinstance(one, Backfill):
-                self._backfill(one)
-            elif isinstance(one, Audited):
-                self._audited(one)
+        for output in outputs:
+            if isinstance(output, Emission):
+                self._candles(output)
+                self._indicators(output)
+                self._signals(output)
+            elif isinstance(output, Backfill):
+                self._backfill(output)
+            elif isinstance(output, Audited):
+                self._audited(output)
 
     def _keep(self, key: str, opened_at: int, member: bytes, most: int) -> None:
         add = self.pipeline.add
@@ -87,60 +87,65 @@ class Store:
         add("ZADD", key, opened_at, member)
         add("ZREMRANGEBYRANK", key, 0, -most - 1)
 
-    def _candles(self, one: Emission) -> None:
-        data, now = one.candles.tobytes(), self._now()
-        rows = zip(one.series.tolist(), one.sequences.tolist(), one.candles["opened_at"].tolist(), strict=True)
+    def _candles(self, output: Emission) -> None:
+        data, now = output.candles.tobytes(), self._now()
+        rows = zip(output.series.tolist(), output.sequences.tolist(), output.candles["opened_at"].tolist(), strict=True)
         for k, (series, sequence, opened_at) in enumerate(rows):
             names, row = self.names(series), data[k * CANDLE_BYTES : (k + 1) * CANDLE_BYTES]
             self._keep(names.candles, opened_at, StoredCandle(sequence, row).pack(), KEPT_CANDLES)
-            head = Head(one.kind, sequence, opened_at, now).pack()
+            head = Head(output.kind, sequence, opened_at, now).pack()
             self.pipeline.add("PUBLISH", names.ohlcv, head + candle_json(row, simulated=self.simulated))
 
-    def _indicators(self, one: Emission) -> None:
+    def _indicators(self, output: Emission) -> None:
         now = self._now()
-        rows = zip(
-            one.value_series.tolist(), one.value_sequences.tolist(), one.opened_at.tolist(), one.known_at.tolist(),
-            one.recomputed.tolist(), one.bars.tolist(), one.values, strict=True,
-        )  # fmt: skip
+        columns = (
+            output.value_series,
+            output.value_sequences,
+            output.opened_at,
+            output.known_at,
+            output.recomputed,
+            output.bars,
+        )
+        rows = zip(*(column.tolist() for column in columns), output.values, strict=True)
         for series, sequence, opened_at, known_at, revision, bar, values in rows:
             names = self.names(series)
             stored = StoredIndicators(sequence, opened_at, known_at, revision, bar + 1, values.tobytes())
             self._keep(names.indicators, opened_at, _pack(stored), KEPT_INDICATORS)
-            head = Head(one.kind, sequence, opened_at, now).pack()
+            head = Head(output.kind, sequence, opened_at, now).pack()
             self.pipeline.add("PUBLISH", names.values, head + indicators_json(stored, simulated=self.simulated))
 
-    def _signals(self, one: Emission) -> None:
+    def _signals(self, output: Emission) -> None:
         now = self._now()
-        for signal in one.signals:
+        for signal in output.signals:
             names = self.names(signal.series)
             stored = _pack(StoredSignal(signal.sequence, signal.opened_at, signal.document))
             self._keep(names.signals, signal.opened_at, stored, KEPT_SIGNALS)
             if signal.opened_at == self.board.last_opened_at(signal.series):
                 self.pipeline.add("HSET", LATEST_SIGNALS_KEY, names.series, signal.document)
-            head = Head(one.kind, signal.sequence, signal.opened_at, now).pack()
+            head = Head(output.kind, signal.sequence, signal.opened_at, now).pack()
             self.pipeline.add("PUBLISH", names.signal, head + signal.document)
 
-    def _backfill(self, one: Backfill) -> None:
-        names, data = self.names(one.series), one.candles.tobytes()
+    def _backfill(self, output: Backfill) -> None:
+        names, data = self.names(output.series), output.candles.tobytes()
         add = self.pipeline.add
-        for k, opened_at in enumerate(one.candles["opened_at"].tolist()):
+        for k, opened_at in enumerate(output.candles["opened_at"].tolist()):
             row = data[k * CANDLE_BYTES : (k + 1) * CANDLE_BYTES]
             add("ZREMRANGEBYSCORE", names.candles, opened_at, opened_at)
             add("ZADD", names.candles, opened_at, StoredCandle(0, row).pack())
         add("ZREMRANGEBYRANK", names.candles, 0, -KEPT_CANDLES - 1)
-        for k, (opened_at, values) in enumerate(zip(one.opened_at.tolist(), one.values, strict=True)):
-            stored = StoredIndicators(0, opened_at, opened_at, 0, one.first_bar + k + 1, values.tobytes())
+        for k, (opened_at, values) in enumerate(zip(output.opened_at.tolist(), output.values, strict=True)):
+            stored = StoredIndicators(0, opened_at, opened_at, 0, output.first_bar + k + 1, values.tobytes())
             add("ZREMRANGEBYSCORE", names.indicators, opened_at, opened_at)
             add("ZADD", names.indicators, opened_at, _pack(stored))
         add("ZREMRANGEBYRANK", names.indicators, 0, -KEPT_INDICATORS - 1)
 
-    def _audited(self, one: Audited) -> None:
-        key = self.names(one.series).quality
+    def _audited(self, output: Audited) -> None:
+        key = self.names(output.series).quality
         add = self.pipeline.add
-        add("HSET", key, "audited", one.audited, "differing", one.wrong, "last_audited_at", one.opened_at)
-        if one.differing:
-            named = msgspec.json.encode(one.differing)
-            add("HSET", key, "last_differing_at", one.opened_at, "last_differing", named)
+        add("HSET", key, "audited", output.audited, "differing", output.wrong, "last_audited_at", output.opened_at)
+        if output.differing:
+            named = msgspec.json.encode(output.differing)
+            add("HSET", key, "last_differing_at", output.opened_at, "last_differing", named)
 
     def keep_forming(self, series: int, row: bytes, values: Floats) -> None:
         """Write the forming candle and indicators of one series to its hash."""
@@ -155,9 +160,8 @@ class Store:
     def publish_forming_indicators(self, series: int, row: bytes, values: Floats, bars: int) -> None:
         """Tell the indicators of a forming candle to whoever listens."""
         sequence, opened_at = int(self.board.sequences[series, 1]), _opened_at(row)
-        stored = StoredIndicators(
-            sequence, opened_at, int.from_bytes(row[8:16], "little"), 0, bars, values.tobytes()
-        )  # fmt: skip
+        known_at = int.from_bytes(row[8:16], "little")
+        stored = StoredIndicators(sequence, opened_at, known_at, 0, bars, values.tobytes())
         head = Head(Kind.FORMING, sequence, opened_at, self._now()).pack()
         text = indicators_json(stored, forming=True, simulated=self.simulated)
         self.pipeline.add("PUBLISH", self.names(series).values, head + text)

@@ -28,31 +28,31 @@ def messages(output: Output, board: Board) -> list[tuple[Position, bytes]]:
     return _emitted(output, board) if isinstance(output, Emission) else []
 
 
-def _emitted(one: Emission, board: Board) -> list[tuple[Position, bytes]]:
-    kind, names = int(one.kind), board.names
-    found: list[tuple[str, OutputMessage]] = []
-    if len(one.series):
-        series = [str(names[s]) for s in one.series.tolist()]
-        candles = Candles(kind, series, one.sequences.tobytes(), one.candles.tobytes())
-        found.append((CANDLES_TOPIC, candles))
-    if len(one.value_series):
-        series = [str(names[s]) for s in one.value_series.tolist()]
-        numbers = (one.value_sequences, one.opened_at, one.known_at, one.recomputed, one.bars)
+def _emitted(emission: Emission, board: Board) -> list[tuple[Position, bytes]]:
+    kind, names = int(emission.kind), board.names
+    records: list[tuple[str, OutputMessage]] = []
+    if len(emission.series):
+        series = [str(names[s]) for s in emission.series.tolist()]
+        candles = Candles(kind, series, emission.sequences.tobytes(), emission.candles.tobytes())
+        records.append((CANDLES_TOPIC, candles))
+    if len(emission.value_series):
+        series = [str(names[s]) for s in emission.value_series.tolist()]
+        numbers = (emission.value_sequences, emission.opened_at, emission.known_at, emission.recomputed, emission.bars)
         sequences, opened_at, known_at, revisions, bars = (column.tobytes() for column in numbers)
-        values = one.values.tobytes()
+        values = emission.values.tobytes()
         rows = Indicators(kind, list(columns()), series, sequences, opened_at, known_at, revisions, bars, values)
-        found.append((INDICATORS_TOPIC, rows))
-    if one.signals:
-        found.append((SIGNALS_TOPIC, _signals(one, board)))
-    return [(Position(topic, one.partition), encode(message)) for topic, message in found]
+        records.append((INDICATORS_TOPIC, rows))
+    if emission.signals:
+        records.append((SIGNALS_TOPIC, _signals(emission, board)))
+    return [(Position(topic, emission.partition), encode(message)) for topic, message in records]
 
 
-def _signals(one: Emission, board: Board) -> Signals:
-    series = [str(board.names[signal.series]) for signal in one.signals]
-    sequences = b"".join(signal.sequence.to_bytes(8, "little") for signal in one.signals)
-    opened_at = b"".join(signal.opened_at.to_bytes(8, "little") for signal in one.signals)
-    documents = [signal.document for signal in one.signals]
-    return Signals(int(one.kind), series, sequences, opened_at, documents)
+def _signals(emission: Emission, board: Board) -> Signals:
+    series = [str(board.names[signal.series]) for signal in emission.signals]
+    sequences = b"".join(signal.sequence.to_bytes(8, "little") for signal in emission.signals)
+    opened_at = b"".join(signal.opened_at.to_bytes(8, "little") for signal in emission.signals)
+    documents = [signal.document for signal in emission.signals]
+    return Signals(int(emission.kind), series, sequences, opened_at, documents)
 
 
 class Publisher:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import redis
+import structlog
 
 from infra.clock import MINUTE, SECOND
 from infra.eventlog import Position
@@ -11,7 +12,8 @@ from ingestion.messages import TRADES_TOPIC, encode
 from realtime.outputs.names import CANDLES_TOPIC
 from realtime.process import checkpoint
 from realtime.process.checkpoint import DamagedError, ForeignError
-from realtime.process.loop import Keeper, Loop
+from realtime.process.checkpointer import Checkpointer
+from realtime.process.loop import Loop
 from realtime.process.pipeline import Pipeline
 from realtime.process.to_redis import Store
 from realtime.process.to_the_log import DivergedError
@@ -33,8 +35,8 @@ def start(tools, valkey, tmp_path):
     def start(fingerprint="code", settings="settings"):
         engine, pipeline = tools.engine(), Pipeline(valkey)
         store = Store(pipeline, engine.board, simulated=False)
-        keeper = Keeper(tmp_path, fingerprint, settings, 1e9)
-        return Loop(engine, ValkeyLog(valkey), store, [0], keeper, None)
+        checkpointer = Checkpointer(tmp_path, fingerprint, settings, 1e9)
+        return Loop(engine, ValkeyLog(valkey), store, [0], checkpointer, None)
 
     server = redis.Redis.from_url(valkey)
     server.flushall()
@@ -111,11 +113,27 @@ def test_a_restored_state_is_the_one_that_was_kept(start, stream, tmp_path):
         assert array.tobytes() == found[1].arrays[name].tobytes(), name
 
 
-@pytest.mark.parametrize("foreign", [{"fingerprint": "other"}, {"settings": "other"}])
-def test_a_checkpoint_of_other_code_or_settings_is_refused_by_name(start, stream, foreign):
+FOREIGN = pytest.mark.parametrize("foreign", [{"fingerprint": "other"}, {"settings": "other"}])
+
+
+@FOREIGN
+def test_a_checkpoint_of_other_code_or_settings_is_refused_by_name_when_asked_to(start, stream, foreign):
     three_generations(start, stream)
-    with pytest.raises(ForeignError, match=r"--migrate"):
-        start(**foreign).restore()
+    with pytest.raises(ForeignError, match=r"checkpoint-000000000003\.bin was made with other .* --no-migrate"):
+        start(**foreign).start(migrate=False)
+
+
+@FOREIGN
+def test_with_other_code_or_settings_the_log_is_folded_again_and_a_warning_names_what(start, stream, foreign):
+    candles = three_generations(start, stream)
+    loop = start(**foreign)
+    with structlog.testing.capture_logs() as lines:
+        assert not loop.start()
+    (warning,) = [line for line in lines if line["log_level"] == "warning"]
+    assert f"candles, indicators and signals of {len(stream):,} messages since 20" in warning["recomputed"]
+    assert "checkpoint-000000000003.bin was made with other" in warning["reason"]
+    assert finish(loop) == [*candles, *candles]  # the same code gives the same bytes, behind the old ones
+    assert start(**foreign).start()
 
 
 def test_other_bytes_in_the_log_than_the_engine_computes_are_an_error(start, stream, valkey):
