@@ -23,6 +23,7 @@ check: install ## lint, types, import contracts, security
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
 	$(BIN)/bandit -q -ll -s B608 -r infra ingestion realtime serving assets  # B608: ruff S608 judges SQL, line by line
 
 bench: install ## measure every claim next to its peers; writes bench/results.json
