@@ -57,6 +57,7 @@ class Board:
             return number
         number = self._append(Line(exchange, symbol, partition))
         if exchange != COMPOSITE:
+            # Members stand in the order of their names: a composite must not depend on which exchange came first.
             composite = self.line(COMPOSITE, symbol, partition)
             members = self.grid.members[composite]
             names = sorted([*(self.lines[m].exchange for m in members if m >= 0), exchange])

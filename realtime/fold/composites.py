@@ -63,4 +63,5 @@ class Composites:
             lines = np.empty(len(group.lines), np.int64)
             count = waiting(grid, group.lines, self.board.paused, minute, stale, forced, lines)
             if count:
+                # Without a watermark of its own a composite keeps its bars revisable as long as the ring has them.
                 self.minutes.close(group.partition, lines[:count], minute, (minute + 1) * MINUTE + wait, 0, out)

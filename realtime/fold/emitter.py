@@ -45,6 +45,7 @@ class Emitter:
             recomputed=board.recomputed[series, slot],
             values=board.values[series, slot],
         )
+        # Last: a signal is made of the very values that were numbered above, and names their revision.
         emission.signals = self.scoring.score(emission, lambda number: self._next(number, SIGNALS))
         return emission
 

@@ -109,7 +109,7 @@ class Engine:
         grid = self.board.grid
         lines = group.lines[grid.upcoming[group.lines] != UNSET]
         self.board.paused[lines] = watermark + PATIENCE
-        grid.seen[lines] = UNSET
+        grid.seen[lines] = UNSET  # until a Coverage says otherwise, these minutes close with the quality `gap`
 
     def _resume(self, group: Group, lines: Ints, watermark: int, out: list[Output]) -> None:
         """Go on without more history: trades are there, or it was waited for long enough.
@@ -126,6 +126,7 @@ class Engine:
         expired = group.lines[(paused != 0) & (paused < group.watermark)]
         if len(expired):
             self._resume(group, expired, group.watermark, out)
+        # Revisions first: what closes next is computed from the candles before it as they are now.
         self._revisions.revise(group, out)
         until = minutes_until(group.watermark, self.lateness)
         self._close_lines(group, group.lines, until, group.watermark, out)

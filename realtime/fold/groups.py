@@ -39,6 +39,7 @@ class Groups:
 
     def adopt(self, lines: range) -> None:
         """Put new lines into their groups."""
+        # In the board's order, live and after a restart: lines close in it, and what goes out is compared byte by byte.
         for number in lines:
             line = self.board.lines[number]
             self.group(line.partition, line.exchange).include(number)

@@ -32,6 +32,7 @@ class Minutes:
             candles = board.closed_rows[:count].copy()
             self.calculation.close(candles[:, 0], candles[:, 2], watermark)
             out.append(self.emitter.emission(partition, Kind.CLOSED, candles, candles[:, [0, 2]], None))
+        # The exchange's own candle often comes before ours closes; now there is something to compare it with.
         self.audits.compare(partition, lines, minute, out)
 
     def _complete(self, partition: int, lines: Ints, out: list[Output]) -> None:

@@ -39,6 +39,7 @@ class Group:
 def by_minute(message: Trades) -> Iterator[Trades]:
     """Split trades that span minutes, as if each minute had come by itself: they are no absence, and none is late."""
     rows = message.rows()
+    # Stable: trades of one moment keep the order in which the exchange sent them, and the last one is the close.
     rows = rows[np.argsort(rows["traded_at"], kind="stable")]
     times = rows["traded_at"]
     *parts, last = np.split(rows, np.flatnonzero(np.diff(times // MINUTE)) + 1)
