@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 PAGE := serving/web/dist/index.html
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix serving/web
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -25,6 +26,7 @@ check: install ## lint, types, import contracts, security
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/bandit -q -ll -s B608 -r infra ingestion realtime serving assets  # B608: ruff S608 judges SQL, line by line
+	$(NPM) run --silent check
 
 bench: install ## measure every claim next to its peers; writes bench/results.json
 	$(BIN)/python -m bench
@@ -48,8 +50,8 @@ $(STAMP): requirements.lock bootstrap.lock pyproject.toml
 	touch $(STAMP)
 
 $(PAGE): $(STAMP) $(shell find serving/web -path '*/node_modules' -prune -o -path '*/dist' -prune -o -type f -print 2>/dev/null)
-	PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix serving/web ci --silent --no-fund --no-audit
-	PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix serving/web run --silent build
+	$(NPM) ci --silent --no-fund --no-audit
+	$(NPM) run --silent build
 	touch $(PAGE)
 
 .PHONY: help install demo live test check bench kafka clean lock

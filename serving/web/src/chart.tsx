@@ -1,20 +1,34 @@
 import {
-  CandlestickSeries, createChart, createSeriesMarkers, HistogramSeries, LineSeries,
-  type IChartApi, type ISeriesApi, type ISeriesMarkersPluginApi, type SeriesMarker, type Time, type UTCTimestamp,
+  CandlestickSeries,
+  createChart,
+  createSeriesMarkers,
+  HistogramSeries,
+  type IChartApi,
+  type ISeriesApi,
+  type ISeriesMarkersPluginApi,
+  LineSeries,
+  type SeriesMarker,
+  type Time,
+  type UTCTimestamp,
 } from "lightweight-charts";
 import { useEffect, useRef } from "preact/hooks";
 import { digits } from "./format";
-import { PANES, type Line } from "./panes";
+import { type Line, PANES } from "./panes";
 import { type Candle, type Indicators, type Signal, seconds } from "./types";
 
 const at = (microseconds: number) => seconds(microseconds) as UTCTimestamp;
 const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 const bar = (candle: Candle) => ({
-  time: at(candle.opened_at), open: +candle.open, high: +candle.high, low: +candle.low, close: +candle.close,
+  time: at(candle.opened_at),
+  open: +candle.open,
+  high: +candle.high,
+  low: +candle.low,
+  close: +candle.close,
 });
 const volume = (candle: Candle) => ({
-  time: at(candle.opened_at), value: +candle.volume,
+  time: at(candle.opened_at),
+  value: +candle.volume,
   color: `${colour(+candle.close >= +candle.open ? "--up" : "--down")}55`,
 });
 const marker = (signal: Signal): SeriesMarker<Time> => ({
@@ -42,11 +56,12 @@ export function Chart({ candles, indicators, signals, panes, name }: Props) {
   const drawing = useRef<Drawing | null>(null);
 
   useEffect(() => {
-    const made = draw(host.current!, panes, candles[0]?.close ?? "0.00");
-    drawing.current = made;
+    if (!host.current) return;
+    const fresh = draw(host.current, panes, candles[0]?.close ?? "0.00");
+    drawing.current = fresh;
     return () => {
       drawing.current = null;
-      made.chart.remove();
+      fresh.chart.remove();
     };
   }, [name, panes.join(), candles.length > 0]);
 
@@ -63,7 +78,9 @@ function draw(host: HTMLDivElement, panes: string[], example: string): Drawing {
   const chart = createChart(host, {
     autoSize: true,
     layout: {
-      background: { color: "transparent" }, textColor: colour("--dim"), attributionLogo: true,
+      background: { color: "transparent" },
+      textColor: colour("--dim"),
+      attributionLogo: true,
       panes: { separatorColor: colour("--line") },
     },
     grid: { vertLines: { color: `${colour("--line")}66` }, horzLines: { color: `${colour("--line")}66` } },
@@ -73,22 +90,36 @@ function draw(host: HTMLDivElement, panes: string[], example: string): Drawing {
   const precision = digits(example);
   const priceFormat = { type: "price" as const, precision, minMove: 10 ** -precision };
   const candles = chart.addSeries(CandlestickSeries, {
-    upColor: colour("--up"), downColor: colour("--down"), wickUpColor: colour("--up"),
-    wickDownColor: colour("--down"), borderVisible: false, priceFormat,
+    upColor: colour("--up"),
+    downColor: colour("--down"),
+    wickUpColor: colour("--up"),
+    wickDownColor: colour("--down"),
+    borderVisible: false,
+    priceFormat,
   });
   const volumes = chart.addSeries(HistogramSeries, {
-    priceScaleId: "volume", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false,
+    priceScaleId: "volume",
+    priceFormat: { type: "volume" },
+    lastValueVisible: false,
+    priceLineVisible: false,
   });
   volumes.priceScale().applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
   const lines: Drawing["lines"] = new Map();
   let pane = 0;
   for (const name of panes) {
-    const { own, lines: wanted } = PANES[name]!;
+    const { own, lines: columns } = PANES[name] ?? { own: false, lines: [] };
     if (own) pane += 1;
-    for (const line of wanted) lines.set(line.column, addLine(chart, line, own ? pane : 0));
+    for (const line of columns) lines.set(line.column, addLine(chart, line, own ? pane : 0));
   }
-  chart.panes().forEach((one, n) => one.setStretchFactor(n === 0 ? 4 : 1));
-  return { chart, candles, volumes, lines, markers: createSeriesMarkers(candles, []), drawn: { first: 0, candle: 0, indicatorsFirst: 0, indicators: 0 } };
+  for (const [n, own] of chart.panes().entries()) own.setStretchFactor(n === 0 ? 4 : 1);
+  return {
+    chart,
+    candles,
+    volumes,
+    lines,
+    markers: createSeriesMarkers(candles, []),
+    drawn: { first: 0, candle: 0, indicatorsFirst: 0, indicators: 0 },
+  };
 }
 
 function addLine(chart: IChartApi, line: Line, pane: number) {
@@ -99,9 +130,9 @@ function addLine(chart: IChartApi, line: Line, pane: number) {
 }
 
 function drawCandles(drawing: Drawing | null, candles: Candle[]) {
-  if (!drawing || candles.length === 0) return;
-  const last = candles[candles.length - 1]!;
-  if (drawing.drawn.first !== candles[0]!.opened_at || candles.some((c) => c.revision > 0)) {
+  const [first, last] = [candles[0], candles.at(-1)];
+  if (!drawing || !first || !last) return;
+  if (drawing.drawn.first !== first.opened_at || candles.some((c) => c.revision > 0)) {
     drawing.candles.setData(candles.map(bar));
     drawing.volumes.setData(candles.map(volume));
   } else {
@@ -110,13 +141,14 @@ function drawCandles(drawing: Drawing | null, candles: Candle[]) {
       drawing.volumes.update(volume(candle));
     }
   }
-  drawing.drawn.first = candles[0]!.opened_at;
+  drawing.drawn.first = first.opened_at;
   drawing.drawn.candle = last.opened_at;
 }
 
 function drawIndicators(drawing: Drawing | null, rows: Indicators[]) {
-  if (!drawing || rows.length === 0) return;
-  const follows = drawing.drawn.indicatorsFirst === rows[0]!.opened_at;
+  const [first, last] = [rows[0], rows.at(-1)];
+  if (!drawing || !first || !last) return;
+  const follows = drawing.drawn.indicatorsFirst === first.opened_at;
   const fresh = follows ? rows.filter((r) => r.opened_at >= drawing.drawn.indicators) : rows;
   for (const [column, series] of drawing.lines) {
     const points = fresh.map((row) => {
@@ -126,6 +158,6 @@ function drawIndicators(drawing: Drawing | null, rows: Indicators[]) {
     if (follows) for (const point of points) series.update(point);
     else series.setData(points);
   }
-  drawing.drawn.indicatorsFirst = rows[0]!.opened_at;
-  drawing.drawn.indicators = rows[rows.length - 1]!.opened_at;
+  drawing.drawn.indicatorsFirst = first.opened_at;
+  drawing.drawn.indicators = last.opened_at;
 }

@@ -13,7 +13,8 @@ export function percent(ratio: number | null | undefined): string {
 }
 
 /** Write a score in [−1, 1] with its sign. */
-export const score = (value: number): string => `${Object.is(value, -0) || value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(2)}`;
+export const score = (value: number): string =>
+  `${Object.is(value, -0) || value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(2)}`;
 
 export const time = (microseconds: number): string =>
   new Date(microseconds / 1000).toISOString().slice(5, 16).replace("T", " ");

@@ -12,18 +12,34 @@ export function Header() {
   return (
     <header>
       <h1>Crypto Analytics Platform</h1>
-      {last?.simulated && <span class="badge warn" title="Made by the simulator, not by an exchange">SIMULATED DATA</span>}
+      {last?.simulated && (
+        <span class="badge warn" title="Made by the simulator, not by an exchange">
+          SIMULATED DATA
+        </span>
+      )}
       <span class="grow" />
-      {problem.value && <span class="badge bad" role="alert">{problem.value}</span>}
+      {problem.value && (
+        <span class="badge bad" role="alert">
+          {problem.value}
+        </span>
+      )}
       {closed && (
-        <span class={`badge ${QUALITY[closed.quality]}`} title="What is known about the trades of the last closed candle">
-          data {closed.quality}{closed.revision > 0 ? ` · revision ${closed.revision}` : ""}
+        <span
+          class={`badge ${QUALITY[closed.quality]}`}
+          title="What is known about the trades of the last closed candle"
+        >
+          data {closed.quality}
+          {closed.revision > 0 ? ` · revision ${closed.revision}` : ""}
         </span>
       )}
       {latency.value !== null && (
-        <span class="badge number" title="From the engine's output to this page">{Math.max(0, latency.value).toFixed(0)} ms</span>
+        <span class="badge number" title="From the engine's output to this page">
+          {Math.max(0, latency.value).toFixed(0)} ms
+        </span>
       )}
-      <span class={`badge ${kind}`} role="status">{text}</span>
+      <span class={`badge ${kind}`} role="status">
+        {text}
+      </span>
     </header>
   );
 }

@@ -1,7 +1,7 @@
 import { render } from "preact";
 import { Chart } from "./chart";
-import { Header } from "./header";
 import { price } from "./format";
+import { Header } from "./header";
 import { Side } from "./side";
 import { connect } from "./socket";
 import { candles, indicators, panes, refreshSymbols, series, signals } from "./state";
@@ -15,7 +15,11 @@ function Legend() {
   const direction = +last.close >= +last.open ? "up" : "down";
   return (
     <div class={`legend number ${direction}`} aria-live="off">
-      {(["open", "high", "low", "close"] as const).map((name) => <span key={name}>{name} {price(last[name])}</span>)}
+      {(["open", "high", "low", "close"] as const).map((name) => (
+        <span key={name}>
+          {name} {price(last[name])}
+        </span>
+      ))}
       <span>volume {last.volume}</span>
       <span>{last.trade_count} trades</span>
     </div>
@@ -30,7 +34,13 @@ function App() {
       <main class="main">
         <Tools />
         <Legend />
-        <Chart candles={candles.value} indicators={indicators.value} signals={signals.value} panes={panes.value} name={series.value} />
+        <Chart
+          candles={candles.value}
+          indicators={indicators.value}
+          signals={signals.value}
+          panes={panes.value}
+          name={series.value}
+        />
       </main>
       <Side />
     </div>
@@ -40,4 +50,6 @@ function App() {
 connect();
 refreshSymbols();
 setInterval(refreshSymbols, 3000);
-render(<App />, document.getElementById("app")!);
+const root = document.getElementById("app");
+if (!root) throw new Error("index.html has no element #app");
+render(<App />, root);

@@ -3,16 +3,25 @@ export type Line = { column: string; color: string; histogram?: boolean };
 export type Pane = { title: string; own: boolean; lines: Line[] };
 
 export const PANES: Record<string, Pane> = {
-  ema: { title: "EMA 21/50", own: false, lines: [{ column: "ema_21", color: "#f5a524" }, { column: "ema_50", color: "#a78bfa" }] },
+  ema: {
+    title: "EMA 21/50",
+    own: false,
+    lines: [
+      { column: "ema_21", color: "#f5a524" },
+      { column: "ema_50", color: "#a78bfa" },
+    ],
+  },
   bollinger: {
-    title: "Bollinger", own: false,
+    title: "Bollinger",
+    own: false,
     lines: ["upper", "middle", "lower"].map((part) => ({ column: `bollinger_20_2_${part}`, color: "#5b8def" })),
   },
   vwap: { title: "VWAP", own: false, lines: [{ column: "vwap", color: "#e879f9" }] },
   supertrend: { title: "Supertrend", own: false, lines: [{ column: "supertrend_10_3", color: "#22c55e" }] },
   rsi: { title: "RSI", own: true, lines: [{ column: "rsi_14", color: "#a78bfa" }] },
   macd: {
-    title: "MACD", own: true,
+    title: "MACD",
+    own: true,
     lines: [
       { column: "macd_12_26_9_histogram", color: "#8a90a0", histogram: true },
       { column: "macd_12_26_9", color: "#5b8def" },
@@ -20,8 +29,20 @@ export const PANES: Record<string, Pane> = {
     ],
   },
   adx: {
-    title: "ADX", own: true,
-    lines: [{ column: "adx_14", color: "#f5a524" }, { column: "adx_14_plus_di", color: "#26a69a" }, { column: "adx_14_minus_di", color: "#ef5350" }],
+    title: "ADX",
+    own: true,
+    lines: [
+      { column: "adx_14", color: "#f5a524" },
+      { column: "adx_14_plus_di", color: "#26a69a" },
+      { column: "adx_14_minus_di", color: "#ef5350" },
+    ],
   },
-  stochastic: { title: "Stochastic", own: true, lines: [{ column: "stochastic_14_3_3_k", color: "#5b8def" }, { column: "stochastic_14_3_3_d", color: "#f5a524" }] },
+  stochastic: {
+    title: "Stochastic",
+    own: true,
+    lines: [
+      { column: "stochastic_14_3_3_k", color: "#5b8def" },
+      { column: "stochastic_14_3_3_d", color: "#f5a524" },
+    ],
+  },
 };

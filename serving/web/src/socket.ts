@@ -1,7 +1,13 @@
 import { signal } from "@preact/signals";
 
 // One JSON-RPC 2.0 connection for the whole page; subscriptions outlive it and resume where they were.
-export type Update = { channel: string; kind: "snapshot" | "forming" | "closed" | "revised"; sequence: number; published_at?: number; data: unknown };
+export type Update = {
+  channel: string;
+  kind: "snapshot" | "forming" | "closed" | "revised";
+  sequence: number;
+  published_at?: number;
+  data: unknown;
+};
 type Handler = (update: Update) => void;
 type Subscription = { handler: Handler; sequence: number };
 

@@ -4,7 +4,7 @@ export function Sparkline({ closes }: { closes: number[] }) {
   const low = Math.min(...closes);
   const span = Math.max(...closes) - low || 1;
   const points = closes.map((close, n) => `${(n / (closes.length - 1)) * 60},${18 - ((close - low) / span) * 16}`);
-  const rose = closes[closes.length - 1]! >= closes[0]!;
+  const rose = Number(closes.at(-1)) >= Number(closes[0]);
   return (
     <svg class={rose ? "spark up" : "spark down"} viewBox="0 0 60 20" preserveAspectRatio="none" aria-hidden="true">
       <polyline points={points.join(" ")} fill="none" vector-effect="non-scaling-stroke" />

@@ -4,7 +4,11 @@ import type { Candle, Indicators, Signal, Timeframe } from "./types";
 
 // What is shown, as signals; the components only read it. One series is open at a time.
 export type SymbolRow = {
-  symbol: string; exchanges: string[]; last_price: string | null; change_24h: number | null; sparkline: number[];
+  symbol: string;
+  exchanges: string[];
+  last_price: string | null;
+  change_24h: number | null;
+  sparkline: number[];
   signal: { score: number; timeframe: string } | null;
 };
 
@@ -42,9 +46,9 @@ export async function refreshSymbols(): Promise<void> {
 export function upsert<Row extends { opened_at: number }>(rows: Row[], row: Row): Row[] {
   const last = rows[rows.length - 1];
   if (!last || row.opened_at > last.opened_at) return [...rows, row].slice(-KEPT);
-  const index = rows.findLastIndex((one) => one.opened_at <= row.opened_at);
+  const index = rows.findLastIndex((candidate) => candidate.opened_at <= row.opened_at);
   if (index < 0) return rows;
-  if (rows[index]!.opened_at !== row.opened_at) return rows.toSpliced(index + 1, 0, row);
+  if (rows[index]?.opened_at !== row.opened_at) return rows.toSpliced(index + 1, 0, row);
   return rows.with(index, row);
 }
 
@@ -70,17 +74,26 @@ effect(() => {
     subscribe(`indicators.${name}`, follow(indicators)),
     subscribe(`signals.${name}`, follow(signals)),
   ];
-  return () => stops.forEach((stop) => stop());
+  return () => {
+    for (const stop of stops) stop();
+  };
 });
 
 effect(() => {
   const address = new URLSearchParams({
-    symbol: symbol.value, exchange: exchange.value, timeframe: timeframe.value, panes: panes.value.join(","),
+    symbol: symbol.value,
+    exchange: exchange.value,
+    timeframe: timeframe.value,
+    panes: panes.value.join(","),
   });
   history.replaceState(null, "", `#${address}`);
 });
 
-async function load<Row extends { opened_at: number }>(path: string, target: { value: Row[] }, name: string): Promise<void> {
+async function load<Row extends { opened_at: number }>(
+  path: string,
+  target: { value: Row[] },
+  name: string,
+): Promise<void> {
   try {
     const { items } = await get<{ items: Row[] }>(path);
     if (series.value === name) target.value = target.value.reduce(upsert, items);

@@ -17,7 +17,12 @@ export function Symbols() {
       <ul>
         {symbols.value.map((row) => (
           <li key={row.symbol}>
-            <button class="row" aria-current={row.symbol === symbol.value} onClick={() => (symbol.value = row.symbol)}>
+            <button
+              type="button"
+              class="row"
+              aria-current={row.symbol === symbol.value}
+              onClick={() => (symbol.value = row.symbol)}
+            >
               <b>{row.symbol}</b>
               <Sparkline closes={row.sparkline} />
               <span class="right number">{price(row.last_price)}</span>
@@ -26,9 +31,13 @@ export function Symbols() {
                   <span class={row.signal.score >= 0 ? "up" : "down"}>
                     signal {score(row.signal.score)} <span class="dim">{row.signal.timeframe}</span>
                   </span>
-                ) : "no signal yet"}
+                ) : (
+                  "no signal yet"
+                )}
               </small>
-              <small class={`right number ${(row.change_24h ?? 0) >= 0 ? "up" : "down"}`}>{percent(row.change_24h)}</small>
+              <small class={`right number ${(row.change_24h ?? 0) >= 0 ? "up" : "down"}`}>
+                {percent(row.change_24h)}
+              </small>
             </button>
           </li>
         ))}

@@ -15,19 +15,32 @@ export function Tools() {
       <label class="group">
         <span class="dim">exchange</span>
         <select value={exchange.value} onChange={(event) => (exchange.value = event.currentTarget.value)}>
-          {choices.map((one) => <option key={one} value={one}>{one}</option>)}
+          {choices.map((one) => (
+            <option key={one} value={one}>
+              {one}
+            </option>
+          ))}
         </select>
       </label>
-      <div class="group" role="group" aria-label="Timeframe">
+      <fieldset class="group" aria-label="Timeframe">
         {TIMEFRAMES.map((one) => (
-          <button key={one} aria-pressed={timeframe.value === one} onClick={() => (timeframe.value = one)}>{one}</button>
+          <button
+            type="button"
+            key={one}
+            aria-pressed={timeframe.value === one}
+            onClick={() => (timeframe.value = one)}
+          >
+            {one}
+          </button>
         ))}
-      </div>
-      <div class="group" role="group" aria-label="Indicators">
+      </fieldset>
+      <fieldset class="group" aria-label="Indicators">
         {Object.entries(PANES).map(([name, pane]) => (
-          <button key={name} aria-pressed={panes.value.includes(name)} onClick={() => toggle(name)}>{pane.title}</button>
+          <button type="button" key={name} aria-pressed={panes.value.includes(name)} onClick={() => toggle(name)}>
+            {pane.title}
+          </button>
         ))}
-      </div>
+      </fieldset>
     </div>
   );
 }
