@@ -17,6 +17,7 @@ live: install ## the same against the real Binance, Bybit and OKX
 	$(BIN)/cap up
 
 test: install ## run every test and doctest; ARGS='-m slow' runs the long ones
+	$(NPM) run --silent test
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: install ## lint, types, import contracts, security

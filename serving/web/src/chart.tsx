@@ -7,37 +7,16 @@ import {
   type ISeriesApi,
   type ISeriesMarkersPluginApi,
   LineSeries,
-  type SeriesMarker,
   type Time,
-  type UTCTimestamp,
 } from "lightweight-charts";
 import { useEffect, useRef } from "preact/hooks";
+import { bar, type Extent, extent, markers, missing, point, volume } from "./drawing";
 import { digits } from "./format";
-import { type Line, PANES } from "./panes";
-import { type Candle, type Indicators, type Signal, seconds } from "./types";
+import { type Line, place } from "./panes";
+import type { Candle, Indicators, Signal } from "./types";
 
-const at = (microseconds: number) => seconds(microseconds) as UTCTimestamp;
 const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
-const bar = (candle: Candle) => ({
-  time: at(candle.opened_at),
-  open: +candle.open,
-  high: +candle.high,
-  low: +candle.low,
-  close: +candle.close,
-});
-const volume = (candle: Candle) => ({
-  time: at(candle.opened_at),
-  value: +candle.volume,
-  color: `${colour(+candle.close >= +candle.open ? "--up" : "--down")}55`,
-});
-const marker = (signal: Signal): SeriesMarker<Time> => ({
-  time: at(signal.opened_at),
-  position: signal.score > 0 ? "belowBar" : "aboveBar",
-  shape: signal.score > 0 ? "arrowUp" : "arrowDown",
-  color: colour(signal.score > 0 ? "--up" : "--down"),
-  text: signal.score.toFixed(2),
-});
+const colours = () => ({ up: colour("--up"), down: colour("--down") });
 
 type Drawing = {
   chart: IChartApi;
@@ -45,7 +24,7 @@ type Drawing = {
   volumes: ISeriesApi<"Histogram">;
   lines: Map<string, ISeriesApi<"Line"> | ISeriesApi<"Histogram">>;
   markers: ISeriesMarkersPluginApi<Time>;
-  drawn: { first: number; candle: number; indicatorsFirst: number; indicators: number };
+  drawn: { candles: Extent; indicators: Extent };
 };
 
 type Props = { candles: Candle[]; indicators: Indicators[]; signals: Signal[]; panes: string[]; name: string };
@@ -68,7 +47,7 @@ export function Chart({ candles, indicators, signals, panes, name }: Props) {
   useEffect(() => drawCandles(drawing.current, candles), [candles, name, panes.join()]);
   useEffect(() => drawIndicators(drawing.current, indicators), [indicators, name, panes.join()]);
   useEffect(() => {
-    drawing.current?.markers.setMarkers(signals.filter((s) => Math.abs(s.score) >= 0.35).map(marker));
+    drawing.current?.markers.setMarkers(markers(signals, colours()));
   }, [signals, name, panes.join()]);
 
   return <div class="canvas" ref={host} role="img" aria-label={`Candle chart of ${name}`} />;
@@ -105,12 +84,7 @@ function draw(host: HTMLDivElement, panes: string[], example: string): Drawing {
   });
   volumes.priceScale().applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
   const lines: Drawing["lines"] = new Map();
-  let pane = 0;
-  for (const name of panes) {
-    const { own, lines: columns } = PANES[name] ?? { own: false, lines: [] };
-    if (own) pane += 1;
-    for (const line of columns) lines.set(line.column, addLine(chart, line, own ? pane : 0));
-  }
+  for (const { line, pane } of place(panes)) lines.set(line.column, addLine(chart, line, pane));
   for (const [n, own] of chart.panes().entries()) own.setStretchFactor(n === 0 ? 4 : 1);
   return {
     chart,
@@ -118,7 +92,7 @@ function draw(host: HTMLDivElement, panes: string[], example: string): Drawing {
     volumes,
     lines,
     markers: createSeriesMarkers(candles, []),
-    drawn: { first: 0, candle: 0, indicatorsFirst: 0, indicators: 0 },
+    drawn: { candles: extent([]), indicators: extent([]) },
   };
 }
 
@@ -130,34 +104,28 @@ function addLine(chart: IChartApi, line: Line, pane: number) {
 }
 
 function drawCandles(drawing: Drawing | null, candles: Candle[]) {
-  const [first, last] = [candles[0], candles.at(-1)];
-  if (!drawing || !first || !last) return;
-  if (drawing.drawn.first !== first.opened_at || candles.some((c) => c.revision > 0)) {
-    drawing.candles.setData(candles.map(bar));
-    drawing.volumes.setData(candles.map(volume));
-  } else {
-    for (const candle of candles.filter((c) => c.opened_at >= drawing.drawn.candle)) {
+  if (!drawing || candles.length === 0) return;
+  const revised = candles.some((candle) => candle.revision > 0);
+  const fresh = revised ? null : missing(candles, drawing.drawn.candles);
+  const look = colours();
+  if (fresh) {
+    for (const candle of fresh) {
       drawing.candles.update(bar(candle));
-      drawing.volumes.update(volume(candle));
+      drawing.volumes.update(volume(candle, look));
     }
+  } else {
+    drawing.candles.setData(candles.map(bar));
+    drawing.volumes.setData(candles.map((candle) => volume(candle, look)));
   }
-  drawing.drawn.first = first.opened_at;
-  drawing.drawn.candle = last.opened_at;
+  drawing.drawn.candles = extent(candles);
 }
 
 function drawIndicators(drawing: Drawing | null, rows: Indicators[]) {
-  const [first, last] = [rows[0], rows.at(-1)];
-  if (!drawing || !first || !last) return;
-  const follows = drawing.drawn.indicatorsFirst === first.opened_at;
-  const fresh = follows ? rows.filter((r) => r.opened_at >= drawing.drawn.indicators) : rows;
+  if (!drawing || rows.length === 0) return;
+  const fresh = missing(rows, drawing.drawn.indicators);
   for (const [column, series] of drawing.lines) {
-    const points = fresh.map((row) => {
-      const value = row.values[column];
-      return value === null || value === undefined ? { time: at(row.opened_at) } : { time: at(row.opened_at), value };
-    });
-    if (follows) for (const point of points) series.update(point);
-    else series.setData(points);
+    if (fresh) for (const row of fresh) series.update(point(row, column));
+    else series.setData(rows.map((row) => point(row, column)));
   }
-  drawing.drawn.indicatorsFirst = first.opened_at;
-  drawing.drawn.indicators = last.opened_at;
+  drawing.drawn.indicators = extent(rows);
 }

@@ -16,8 +16,9 @@ export function percent(ratio: number | null | undefined): string {
 export const score = (value: number): string =>
   `${Object.is(value, -0) || value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(2)}`;
 
+/** Write a time as month, day, hour and minute in UTC. */
 export const time = (microseconds: number): string =>
   new Date(microseconds / 1000).toISOString().slice(5, 16).replace("T", " ");
 
-/** Smallest step a price axis shows, from the digits of a price as the exchange writes it. */
+/** Decimals of a price axis, from a price as the exchange writes it. */
 export const digits = (text: string): number => Math.max(2, text.split(".")[1]?.length ?? 0);

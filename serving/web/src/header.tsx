@@ -1,4 +1,4 @@
-import { latency, status } from "./socket";
+import { connection } from "./socket";
 import { candles, problem } from "./state";
 
 const STATUS = { live: ["good", "live"], connecting: ["", "connecting …"], lost: ["bad", "connection lost, retrying"] };
@@ -6,6 +6,7 @@ const QUALITY = { complete: "good", healed: "good", backfilled: "good", gap: "ba
 
 /** Title and badges: connection, latency, data quality, and whether the data is simulated. */
 export function Header() {
+  const { latency, status } = connection;
   const last = candles.value[candles.value.length - 1];
   const closed = candles.value.findLast((candle) => !candle.forming);
   const [kind, text] = STATUS[status.value] as [string, string];

@@ -3,7 +3,7 @@ import { Chart } from "./chart";
 import { price } from "./format";
 import { Header } from "./header";
 import { Side } from "./side";
-import { connect } from "./socket";
+import { connection } from "./socket";
 import { candles, indicators, panes, refreshSymbols, series, signals } from "./state";
 import { Symbols } from "./symbols";
 import { Tools } from "./tools";
@@ -47,7 +47,7 @@ function App() {
   );
 }
 
-connect();
+connection.connect();
 refreshSymbols();
 setInterval(refreshSymbols, 3000);
 const root = document.getElementById("app");

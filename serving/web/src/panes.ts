@@ -1,4 +1,4 @@
-// What can be drawn over the candles (own: false) or in a pane below; one entry adds a toggle.
+// What can be drawn over the candles (own: false) or in a pane below; an entry adds a toggle.
 export type Line = { column: string; color: string; histogram?: boolean };
 export type Pane = { title: string; own: boolean; lines: Line[] };
 
@@ -46,3 +46,18 @@ export const PANES: Record<string, Pane> = {
     ],
   },
 };
+
+/** Lines of the chosen entries with the pane that each is drawn in: 0 is the candles', the others follow in order. */
+export function place(names: string[]): { line: Line; pane: number }[] {
+  let last = 0;
+  return names.flatMap((name) => {
+    const { own, lines } = PANES[name] ?? { own: false, lines: [] };
+    if (own) last += 1;
+    const pane = own ? last : 0;
+    return lines.map((line) => ({ line, pane }));
+  });
+}
+
+/** Leave a name out where it is among them, else put it last. */
+export const toggle = (names: string[], name: string): string[] =>
+  names.includes(name) ? names.filter((other) => other !== name) : [...names, name];

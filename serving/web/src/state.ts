@@ -1,5 +1,7 @@
 import { computed, effect, signal } from "@preact/signals";
-import { subscribe, type Update } from "./socket";
+import { read, write } from "./address";
+import { follow, upsert } from "./rows";
+import { connection } from "./socket";
 import type { Candle, Indicators, Signal, Timeframe } from "./types";
 
 // What is shown, as signals; the components only read it. One series is open at a time.
@@ -12,14 +14,13 @@ export type SymbolRow = {
   signal: { score: number; timeframe: string } | null;
 };
 
-const KEPT = 1000;
-const start = new URLSearchParams(location.hash.slice(1));
+const start = read(location.hash);
 
 export const symbols = signal<SymbolRow[]>([]);
-export const symbol = signal(start.get("symbol") ?? "BTC-USDT");
-export const exchange = signal(start.get("exchange") ?? "composite");
-export const timeframe = signal<Timeframe>((start.get("timeframe") as Timeframe | null) ?? "1m");
-export const panes = signal<string[]>(start.get("panes")?.split(",").filter(Boolean) ?? ["ema", "rsi", "macd"]);
+export const symbol = signal(start.symbol);
+export const exchange = signal(start.exchange);
+export const timeframe = signal<Timeframe>(start.timeframe);
+export const panes = signal<string[]>(start.panes);
 export const candles = signal<Candle[]>([]);
 export const indicators = signal<Indicators[]>([]);
 export const signals = signal<Signal[]>([]);
@@ -42,37 +43,19 @@ export async function refreshSymbols(): Promise<void> {
   }
 }
 
-/** Put a row where its time belongs: replace the same candle or append, never reorder. */
-export function upsert<Row extends { opened_at: number }>(rows: Row[], row: Row): Row[] {
-  const last = rows[rows.length - 1];
-  if (!last || row.opened_at > last.opened_at) return [...rows, row].slice(-KEPT);
-  const index = rows.findLastIndex((candidate) => candidate.opened_at <= row.opened_at);
-  if (index < 0) return rows;
-  if (rows[index]?.opened_at !== row.opened_at) return rows.toSpliced(index + 1, 0, row);
-  return rows.with(index, row);
-}
-
-/** Apply a snapshot (many rows, and the forming one) or one update. */
-export function follow<Row extends { opened_at: number }>(target: { value: Row[] }) {
-  return (update: Update): void => {
-    const rows = update.kind === "snapshot" ? (update.data as Row[]) : [update.data as Row];
-    target.value = rows.reduce(upsert, target.value);
-  };
-}
-
 effect(() => {
-  const [name, one, of] = [series.value, symbol.value, exchange.value];
+  const name = series.value;
   candles.value = [];
   indicators.value = [];
   signals.value = [];
-  const query = `timeframe=${timeframe.value}&exchange=${of}`;
-  load(`/api/candles/${one}?${query}&limit=500`, candles, name);
-  load(`/api/indicators/${one}?${query}&limit=240`, indicators, name);
-  load(`/api/signals/latest?symbol=${one}&${query}`, signals, name);
+  const query = `timeframe=${timeframe.value}&exchange=${exchange.value}`;
+  load(`/api/candles/${symbol.value}?${query}&limit=500`, candles, name);
+  load(`/api/indicators/${symbol.value}?${query}&limit=240`, indicators, name);
+  load(`/api/signals/latest?symbol=${symbol.value}&${query}`, signals, name);
   const stops = [
-    subscribe(`ohlcv.${name}`, follow(candles)),
-    subscribe(`indicators.${name}`, follow(indicators)),
-    subscribe(`signals.${name}`, follow(signals)),
+    connection.subscribe(`ohlcv.${name}`, follow(candles)),
+    connection.subscribe(`indicators.${name}`, follow(indicators)),
+    connection.subscribe(`signals.${name}`, follow(signals)),
   ];
   return () => {
     for (const stop of stops) stop();
@@ -80,15 +63,11 @@ effect(() => {
 });
 
 effect(() => {
-  const address = new URLSearchParams({
-    symbol: symbol.value,
-    exchange: exchange.value,
-    timeframe: timeframe.value,
-    panes: panes.value.join(","),
-  });
-  history.replaceState(null, "", `#${address}`);
+  const view = { symbol: symbol.value, exchange: exchange.value, timeframe: timeframe.value, panes: panes.value };
+  history.replaceState(null, "", write(view));
 });
 
+/** Fill a series with its history; rows that came live meanwhile are newer, and an answer for another series is late. */
 async function load<Row extends { opened_at: number }>(
   path: string,
   target: { value: Row[] },
