@@ -27,6 +27,7 @@ check: install ## lint, types, import contracts, security
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/bandit -q -ll -s B608 -r infra ingestion realtime serving assets  # B608: ruff S608 judges SQL, line by line
+	$(BIN)/sqlfluff lint dbt_project
 	$(NPM) run --silent check
 
 bench: install ## measure every claim next to its peers; writes bench/results.json

@@ -5,7 +5,21 @@ with candles as (
 )
 
 select
-    exchange, symbol, timeframe, opened_at,
+    exchange,
+    symbol,
+    timeframe,
+    opened_at,
     opened_at + toIntervalSecond({{ timeframe_seconds('timeframe') }}) as closed_at,
-    known_at, revision, open, high, low, close, volume, taker_buy_volume, quote_volume, trade_count, quality, simulated
+    known_at,
+    revision,
+    open,
+    high,
+    low,
+    close,
+    volume,
+    taker_buy_volume,
+    quote_volume,
+    trade_count,
+    quality,
+    simulated
 from candles

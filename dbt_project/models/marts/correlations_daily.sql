@@ -1,14 +1,23 @@
 {{ config(order_by='(exchange, symbol, other_symbol, day)') }}
 
 with returns as (
-    select exchange, symbol, day, assumeNotNull(return_log) as return_log from {{ ref('returns_daily') }}
+    select
+        exchange,
+        symbol,
+        day,
+        assumeNotNull(return_log) as return_log
+    from {{ ref('returns_daily') }}
     where return_log is not null
 ),
 
 pairs as (
     select
-        one.exchange as exchange, one.symbol as symbol, other.symbol as other_symbol, one.day as day,
-        one.return_log as return_log, other.return_log as other_return_log
+        one.exchange as exchange,
+        one.symbol as symbol,
+        other.symbol as other_symbol,
+        one.day as day,
+        one.return_log as return_log,
+        other.return_log as other_return_log
     from returns as one
     inner join returns as other on one.exchange = other.exchange and one.day = other.day
     where one.symbol < other.symbol
@@ -16,7 +25,11 @@ pairs as (
 
 final as (
     select
-        exchange, symbol, other_symbol, day, count() over month as days,
+        exchange,
+        symbol,
+        other_symbol,
+        day,
+        count() over month as days,
         corr(return_log, other_return_log) over month as correlation
     from pairs
     window month as (
@@ -25,6 +38,10 @@ final as (
 )
 
 select
-    exchange, symbol, other_symbol, day, toUInt16(days) as days,
+    exchange,
+    symbol,
+    other_symbol,
+    day,
+    toUInt16(days) as days,
     if(days = 30 and isFinite(correlation), toNullable(correlation), null) as correlation_30d
 from final

@@ -6,8 +6,12 @@ with hours as (
 )
 
 select
-    one.symbol as symbol, one.hour as hour, one.exchange as exchange, other.exchange as other_exchange,
-    one.close as close, other.close as other_close,
+    one.symbol as symbol,
+    one.hour as hour,
+    one.exchange as exchange,
+    other.exchange as other_exchange,
+    one.close as close,
+    other.close as other_close,
     (toFloat64(other.close) / toFloat64(one.close) - 1) * 10000 as divergence_bps,
     (one.simulated or other.simulated) as simulated
 from hours as one

@@ -5,7 +5,12 @@ with hours as (
 )
 
 select
-    exchange, symbol, hour, timeframe as source_timeframe, volume, quote_volume,
+    exchange,
+    symbol,
+    hour,
+    timeframe as source_timeframe,
+    volume,
+    quote_volume,
     toNullable(toInt64(trade_count)) as trade_count,
     if(volume > 0, toFloat64(taker_buy_volume) / toFloat64(volume), null) as taker_buy_ratio,
     if(low > 0, (toFloat64(high) - toFloat64(low)) / toFloat64(low) * 10000, null) as range_bps,
