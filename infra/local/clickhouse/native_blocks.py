@@ -9,13 +9,14 @@ from enum import IntEnum
 
 import lz4.block
 import zstandard
+from clickhouse_cityhash.cityhash import CityHash128
 
 from infra.local.clickhouse import errors
-from infra.local.clickhouse.cityhash import cityhash128
 
 CHECKSUM_BYTES, HEADER_BYTES = 16, 9
 MOST_BYTES = 64 * 1024 * 1024
 WRITTEN_BYTES = 256 * 1024
+HALF = 2**64 - 1
 
 
 class _Method(IntEnum):
@@ -24,6 +25,15 @@ class _Method(IntEnum):
     NONE = 0x02
     LZ4 = 0x82
     ZSTD = 0x90
+
+
+def checksum(block: bytes) -> bytes:
+    """Return the 16 bytes that ClickHouse puts before a block: CityHash128 of version 1.0.2, lower half first.
+
+    Later versions of CityHash give other values; clickhouse-cityhash is the one that ClickHouse's own driver uses.
+    """
+    number: int = CityHash128(block)
+    return struct.pack("<QQ", number >> 64, number & HALF)
 
 
 class BlockDecoder:
@@ -45,7 +55,7 @@ class BlockDecoder:
             if len(self._left) < end:
                 return
             block = bytes(self._left[CHECKSUM_BYTES:end])
-            if cityhash128(block) != self._left[:CHECKSUM_BYTES]:
+            if checksum(block) != self._left[:CHECKSUM_BYTES]:
                 raise errors.said(errors.CHECKSUM_DOESNT_MATCH, "Checksum of a compressed block doesn't match")
             del self._left[:end]
             yield _unpack(method, block[HEADER_BYTES:], plain)
@@ -98,4 +108,4 @@ class BlockEncoder:
 def _block(plain: bytes) -> bytes:
     packed = bytes(lz4.block.compress(plain, store_size=False))
     block = struct.pack("<BII", _Method.LZ4, len(packed) + HEADER_BYTES, len(plain)) + packed
-    return cityhash128(block) + block
+    return checksum(block) + block

@@ -7,7 +7,7 @@ import time
 import lz4.block
 import pytest
 
-from infra.local.clickhouse.cityhash import cityhash128
+from infra.local.clickhouse.native_blocks import checksum
 
 SHELL = "executable(command 'id' format 'CSV')"
 
@@ -80,7 +80,7 @@ def test_a_block_that_lies_about_its_size(server, table):
         body = struct.pack("<BII", method, len(packed) + 9, said) + packed
         with server.client() as client:
             query = {"decompress": "1", "query": f"INSERT INTO {table} FORMAT CSV"}
-            answer = client.post("/", params=query, content=cityhash128(body) + body)
+            answer = client.post("/", params=query, content=checksum(body) + body)
         assert code_of(answer) in {89, 271}
 
 
