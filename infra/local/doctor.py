@@ -15,7 +15,7 @@ from rich.text import Text
 
 from infra.errors import UnavailableError
 from infra.local import state
-from infra.local.lock import holder
+from infra.local.data_directory import platform_pid
 from infra.local.platform import services
 from infra.local.ports import holder_of
 from infra.local.probes import load_clients
@@ -45,7 +45,7 @@ def doctor(
     """Say what is up, where, and what is wrong; exit with 69 when a part is down."""
     given = settings()
     directory = (data_directory or given.data_directory).absolute()
-    pid, known = holder(directory), state.read(directory)
+    pid, known = platform_pid(directory), state.read(directory)
     parts = services(given, simulate=pid is not None and bool(known.get("simulate")))
     load_clients()
     findings = asyncio.run(_examine(parts, pid, known.get("parts", {})))

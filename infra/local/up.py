@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from infra.local import state
+from infra.local.data_directory import take
 from infra.local.guardian import guard
-from infra.local.lock import DirectoryLock
 from infra.local.output import Output
 from infra.local.platform import only as choose
 from infra.local.platform import services, simulator_url
@@ -38,11 +38,9 @@ def up(
     parts = services(given, simulate=simulate)
     if only:
         parts = choose(parts, only)
-    lock = DirectoryLock(directory)
-    lock.take()
-    check_free(parts)
-    code = guard(lambda: asyncio.run(_supervise(parts, given, simulate)))
-    lock.release()
+    with take(directory):
+        check_free(parts)
+        code = guard(lambda: asyncio.run(_supervise(parts, given, simulate)))
     raise typer.Exit(code)
 
 

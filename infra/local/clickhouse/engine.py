@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.errors import InputError, UnavailableError
+from infra.local import data_directory
 from infra.local.clickhouse import configuration, errors
-from infra.local.lock import DirectoryLock
 
 
 def quoted(text: str) -> str:
@@ -51,8 +51,7 @@ class Engine:
     def __init__(self, directory: Path) -> None:
         if set(str(directory)) & set("?&%#"):
             raise InputError(f"{directory}: the path must not contain ? & % or #, chDB would take them for options")
-        self._lock = DirectoryLock(directory)
-        self._lock.take()
+        self._ownership = data_directory.take(directory)
         self._data = directory / "data"
         config = configuration.write(directory)
         from chdb import _chdb  # noqa: PLC0415  # loads 550 MB: only once the directory is ours
@@ -97,7 +96,7 @@ class Engine:
     def close(self) -> None:
         """Close the engine; the directory is free afterwards."""
         self._anchor.close()
-        self._lock.release()
+        self._ownership.close()
 
 
 def pipe_path(write_end: int) -> str:
