@@ -11,7 +11,7 @@ from signal import SIGINT
 from infra.errors import SettingsError
 from infra.local import postgres, probes, valkey
 from infra.local.service import Service
-from infra.settings import Settings
+from infra.settings import PREFIX, Settings
 
 COMPILE_SECONDS = 150.0
 """The first start compiles kernels (up to 90 s on two cores) before it is ready."""
@@ -32,6 +32,14 @@ def only(parts: tuple[Service, ...], names: str) -> tuple[Service, ...]:
     if unknown := wanted - {part.name for part in parts}:
         raise SettingsError(f"unknown {', '.join(sorted(unknown))}; known are {', '.join(p.name for p in parts)}")
     return tuple(replace(p, after=tuple(n for n in p.after if n in wanted)) for p in parts if p.name in wanted)
+
+
+def with_settings(part: Service, settings: Settings, *, simulate: bool) -> Service:
+    """Tell a process what the options of `cap up` changed; all else it reads from the environment as we did."""
+    changes = {f"{PREFIX}DATA_DIRECTORY": str(settings.data_directory)}
+    if simulate:
+        changes[f"{PREFIX}SIMULATOR_URL"] = simulator_url(settings)
+    return replace(part, environment={**part.environment, **changes})
 
 
 def loopback(host: str) -> str:

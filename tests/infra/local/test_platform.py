@@ -1,8 +1,7 @@
 import pytest
 
 from infra.errors import SettingsError
-from infra.local.platform import only, services
-from infra.local.up import _with_settings
+from infra.local.platform import only, services, with_settings
 from infra.settings import Settings
 
 
@@ -14,7 +13,7 @@ def test_ingestion_waits_for_the_simulator_and_every_process_is_told_its_address
     given = Settings(data_directory=tmp_path, simulator_port=21987)
     parts = by_name(given, simulate=True)
     assert set(parts["ingestion"].after) == {"valkey", "simulator"}
-    environment = _with_settings(parts["realtime"], given, simulate=True).environment
+    environment = with_settings(parts["realtime"], given, simulate=True).environment
     assert environment == {"CAP_DATA_DIRECTORY": str(tmp_path), "CAP_SIMULATOR_URL": "http://127.0.0.1:21987"}
 
 
@@ -22,7 +21,7 @@ def test_without_the_simulator_nothing_is_called_simulated(tmp_path):
     given = Settings(data_directory=tmp_path)
     parts = by_name(given)
     assert "simulator" not in parts
-    assert set(_with_settings(parts["serving"], given, simulate=False).environment) == {"CAP_DATA_DIRECTORY"}
+    assert set(with_settings(parts["serving"], given, simulate=False).environment) == {"CAP_DATA_DIRECTORY"}
 
 
 def test_each_server_given_by_url_is_not_started():
