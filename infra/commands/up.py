@@ -49,7 +49,7 @@ async def _supervise(parts: tuple[Service, ...], config: Settings, *, simulate: 
 
     def changed() -> None:
         with suppress(OSError):  # a full disk is the servers' to report; this file only tells `cap doctor` more
-            state.write(config.data_directory, supervisor.keepers.values(), simulate=simulate)
+            state.write(config.data_directory, supervisor.runners.values(), simulate=simulate)
 
     supervisor = Supervisor(parts, output, changed=changed)
     for part in parts:

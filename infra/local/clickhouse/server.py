@@ -20,7 +20,7 @@ from infra.local.clickhouse.identity import Identity
 from infra.local.clickhouse.native_blocks import BlockDecoder
 from infra.local.clickhouse.query import Query
 from infra.local.clickhouse.sessions import Sessions
-from infra.local.clickhouse.statement import Kind
+from infra.local.clickhouse.statement import StatementKind
 from infra.local.clickhouse.work import CANCEL_AGAIN_SECONDS, Work
 
 Scope = MutableMapping[str, Any]
@@ -125,12 +125,12 @@ class Server:
         statement = await work.statement(body)
         if asked.session_id:
             await work.call(settings.refuse_writes, connection, asked, statement.head)
-        written = statement.format if statement.format and statement.kind is not Kind.INSERT else asked.format
+        written = statement.format if statement.format and statement.kind is not StatementKind.INSERT else asked.format
         content_type = self._engine.content_types.get(written.lower()) or TEXT
         answer.describe(asked, written, content_type, self._encoding(asked))
-        if statement.kind is Kind.READ:
+        if statement.kind is StatementKind.READ:
             return await work.read(statement, answer, receive)
-        if statement.kind is Kind.INSERT:
+        if statement.kind is StatementKind.INSERT:
             return await work.insert(statement, body)
         text, result = await work.other(statement)
         await answer.write(text)

@@ -26,7 +26,7 @@ TOKEN = re.compile(
 NAMES_FOLLOW = (b"INTO", b"TABLE", b".")
 
 
-class Kind(Enum):
+class StatementKind(Enum):
     """How a statement is carried out."""
 
     READ = "its result is streamed"
@@ -52,7 +52,7 @@ class Statement:
     `data` is where an INSERT's own data begins in the text, or None.
     """
 
-    kind: Kind
+    kind: StatementKind
     head: bytes
     format: str | None = None
     tail: bytes = b""
@@ -98,7 +98,7 @@ def parse(text: bytes) -> Statement:
         found.pop()
     if not found:
         raise errors.said(errors.SYNTAX_ERROR, "Syntax error: Empty query")
-    kind = Kind.READ if _first_word(found) in {b"SELECT", b"WITH", b"FROM"} else Kind.OTHER
+    kind = StatementKind.READ if _first_word(found) in {b"SELECT", b"WITH", b"FROM"} else StatementKind.OTHER
     return _output(text, found, kind)
 
 
@@ -115,7 +115,7 @@ def _check(before: Token | None, token: Token) -> None:
         raise errors.said(errors.UNKNOWN_TYPE_OF_QUERY, "Query has INFILE and was sent directly to the server")
 
 
-def _output(text: bytes, found: list[Token], kind: Kind) -> Statement:
+def _output(text: bytes, found: list[Token], kind: StatementKind) -> Statement:
     """Split off `FORMAT name [SETTINGS …]` at the end."""
     end = found[-1].end
     outer = [place for place, token in enumerate(found) if token.depth == 0 and token.word == b"FORMAT"]
@@ -141,12 +141,14 @@ def _insert(text: bytes) -> Statement | None:
         if before is not None and before.word == b"FORMAT" and inserts and token.kind == "word" and before.depth == 0:
             data = _after_format(text, token.end)
             name_of_format = text[token.start : token.end].decode()
-            return Statement(Kind.INSERT, text[: before.start], name_of_format, data=data, from_select=from_select)
+            return Statement(
+                StatementKind.INSERT, text[: before.start], name_of_format, data=data, from_select=from_select
+            )
         if token.depth == 0 and token.kind == "word" and not name:
             inserts = inserts or token.word == b"INSERT"
             from_select = from_select or (inserts and token.word in {b"SELECT", b"WITH"})
             if token.word == b"VALUES" and inserts and not from_select:
-                return Statement(Kind.INSERT, text[: token.start], "Values", data=token.end)
+                return Statement(StatementKind.INSERT, text[: token.start], "Values", data=token.end)
         before = token if not (name and token.word == b"FORMAT") else Token("name", b"", 0, 0, 0)
     return None
 

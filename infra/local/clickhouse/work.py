@@ -13,7 +13,7 @@ from infra.local.clickhouse.engine import Connection, Engine, quoted_name
 from infra.local.clickhouse.form import External
 from infra.local.clickhouse.query import Query
 from infra.local.clickhouse.reading import Reading
-from infra.local.clickhouse.statement import Kind, Statement, parse
+from infra.local.clickhouse.statement import Statement, StatementKind, parse
 
 Value = TypeVar("Value")
 
@@ -64,7 +64,7 @@ class Work:
         head, complete = await body.head(HEAD_BYTES)
         before = self._query.sql + b"\n" if self._query.sql else b""
         statement = await self.call(parse, before + head)
-        if statement.kind is not Kind.INSERT and not complete:
+        if statement.kind is not StatementKind.INSERT and not complete:
             head = await body.all(LONGEST_SQL_BYTES, "Max query size")
             statement = await self.call(parse, before + head)
         self._inline = (before + head)[statement.data : len(before)] if statement.data is not None else b""

@@ -72,8 +72,8 @@ async def until(condition, seconds=20.0):
 
 async def ready(supervisor):
     async with asyncio.timeout(20):
-        for keeper in supervisor.keepers.values():
-            await keeper.ready.wait()
+        for runner in supervisor.runners.values():
+            await runner.ready.wait()
 
 
 def starts(tmp_path):
@@ -98,12 +98,12 @@ def test_a_killed_process_is_started_again_and_becomes_ready_again(tmp_path):
     async def scenario():
         async with running(child(tmp_path, "cache")) as supervisor:
             await ready(supervisor)
-            keeper = supervisor.keepers["cache"]
-            first = keeper.process.pid
+            runner = supervisor.runners["cache"]
+            first = runner.process.pid
             (tmp_path / "cache.ready").unlink()
             os.kill(first, signal.SIGKILL)
-            await until(lambda: keeper.restarts == 1 and keeper.ready.is_set())
-            assert keeper.process.pid != first
+            await until(lambda: runner.restarts == 1 and runner.ready.is_set())
+            assert runner.process.pid != first
             return [int(pid) for _, pid, _ in starts(tmp_path)], first
 
     pids, first = asyncio.run(scenario())
@@ -118,7 +118,7 @@ def test_the_pause_before_each_further_start_doubles_up_to_its_cap(tmp_path):
         output = Output(["weak"], shown)
         supervisor = Supervisor([failing], output, PATIENCE)
         task = asyncio.create_task(supervisor.run())
-        await until(lambda: supervisor.keepers["weak"].restarts >= 4)
+        await until(lambda: supervisor.runners["weak"].restarts >= 4)
         supervisor.stop()
         await task
         output.close()
@@ -168,10 +168,10 @@ def test_a_process_of_ours_that_is_late_is_waited_for(tmp_path):
 
     async def scenario():
         async with running(late, patience=Patience(probe_pause=0.01, news=0.01)) as supervisor:
-            await until(lambda: "not ready after" in supervisor.keepers["realtime"]._output.last.get("realtime", ""))
+            await until(lambda: "not ready after" in supervisor.runners["realtime"]._output.last.get("realtime", ""))
             (tmp_path / "realtime.ready").touch()
             await ready(supervisor)
-            return supervisor.keepers["realtime"].restarts
+            return supervisor.runners["realtime"].restarts
 
     assert asyncio.run(scenario()) == 0
 
@@ -188,7 +188,7 @@ signal.pause()
     async def scenario():
         async with running(child(tmp_path, "deaf", code=deaf), patience=Patience(probe_pause=0.01, stop=0.2)) as it:
             await ready(it)
-            process = psutil.Process(it.keepers["deaf"].process.pid)
+            process = psutil.Process(it.runners["deaf"].process.pid)
             return [process, *process.children()]
 
     family = asyncio.run(scenario())
