@@ -93,10 +93,14 @@ class ServiceRunner:
         self._reader = asyncio.create_task(self._output.follow(self.service.name, os.fdopen(ours, "rb", 0)))
         try:
             return await asyncio.create_subprocess_exec(
-                *self.service.command, stdin=asyncio.subprocess.DEVNULL, stdout=theirs, stderr=theirs,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **self.service.environment}, start_new_session=True,
+                *self.service.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=theirs,
+                stderr=theirs,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **self.service.environment},
+                start_new_session=True,
                 preexec_fn=partial(die_with_parent, os.getpid(), signal.SIGKILL),
-            )  # fmt: skip
+            )
         finally:
             os.close(theirs)
 

@@ -105,9 +105,14 @@ class Platform:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            self.cap(*arguments), capture_output=True, text=True, check=False, env=self.everything(), timeout=60,
+            self.cap(*arguments),
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self.everything(),
+            timeout=60,
             preexec_fn=self._become,
-        )  # fmt: skip
+        )
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ class BlockDecoder:
         while len(self._left) >= CHECKSUM_BYTES + HEADER_BYTES:
             method, packed, plain = struct.unpack_from("<BII", self._left, CHECKSUM_BYTES)
             if not HEADER_BYTES <= packed <= MOST_BYTES or plain > MOST_BYTES:
-                raise errors.said(
+                raise errors.refusal(
                     errors.TOO_LARGE_SIZE_COMPRESSED, f"Block of {packed} bytes for {plain}: out of range"
                 )
             end = CHECKSUM_BYTES + packed
@@ -56,14 +56,14 @@ class BlockDecoder:
                 return
             block = bytes(self._left[CHECKSUM_BYTES:end])
             if checksum(block) != self._left[:CHECKSUM_BYTES]:
-                raise errors.said(errors.CHECKSUM_DOESNT_MATCH, "Checksum of a compressed block doesn't match")
+                raise errors.refusal(errors.CHECKSUM_DOESNT_MATCH, "Checksum of a compressed block doesn't match")
             del self._left[:end]
             yield _unpack(method, block[HEADER_BYTES:], plain)
 
     def finish(self) -> None:
         """Raise when a block is incomplete."""
         if self._left:
-            raise errors.said(errors.CANNOT_DECOMPRESS, f"Compressed block is cut off: {len(self._left)} bytes left")
+            raise errors.refusal(errors.CANNOT_DECOMPRESS, f"Compressed block is cut off: {len(self._left)} bytes left")
 
 
 def _unpack(method: int, packed: bytes, size: int) -> bytes:
@@ -76,11 +76,11 @@ def _unpack(method: int, packed: bytes, size: int) -> bytes:
             case _Method.NONE:
                 plain = packed
             case other:
-                raise errors.said(errors.UNKNOWN_COMPRESSION_METHOD, f"Unknown compression method 0x{other:02x}")
+                raise errors.refusal(errors.UNKNOWN_COMPRESSION_METHOD, f"Unknown compression method 0x{other:02x}")
     except (lz4.block.LZ4BlockError, zstandard.ZstdError) as error:
-        raise errors.said(errors.CANNOT_DECOMPRESS, f"Cannot decompress a block: {error}") from error
+        raise errors.refusal(errors.CANNOT_DECOMPRESS, f"Cannot decompress a block: {error}") from error
     if len(plain) != size:
-        raise errors.said(errors.CANNOT_DECOMPRESS, f"A block holds {len(plain)} bytes and says {size}")
+        raise errors.refusal(errors.CANNOT_DECOMPRESS, f"A block holds {len(plain)} bytes and says {size}")
     return plain
 
 
@@ -100,7 +100,7 @@ class BlockEncoder:
         return b"".join(blocks)
 
     def flush(self) -> bytes:
-        """Return what is left."""
+        """Return the last block, or nothing when all bytes went out in full blocks."""
         left, self._left = bytes(self._left), bytearray()
         return _block(left) if left else b""
 

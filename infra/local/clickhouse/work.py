@@ -1,4 +1,4 @@
-"""How the kinds of statements are carried out, each on a connection that nobody else uses meanwhile."""
+"""The kinds of statements carried out, each on a connection of its own."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -42,21 +42,21 @@ class Work:
 
     @asynccontextmanager
     async def external(self, tables: list[External]) -> AsyncIterator[None]:
-        """Have these tables for the time of the query."""
-        made = []
+        """Hold these tables as temporary ones for the length of a block."""
+        names = []
         try:
             for table in tables:
                 name = quoted_name(table.name)
                 create = parse(f"CREATE TEMPORARY TABLE {name} ({table.structure})".encode())
                 await self.call(self._connection.run, create.head)
-                made.append(name)
+                names.append(name)
                 raw = self._connection.raw
                 handle = await self.call(raw.send_insert, f"INSERT INTO {name}", table.format)
                 await self.call(raw.insert_append, handle, table.rows)
                 await self.call(raw.insert_done, handle)
             yield
         finally:
-            for name in made:
+            for name in names:
                 await self.call(self._connection.run, f"DROP TEMPORARY TABLE {name}")
 
     async def statement(self, body: Body) -> Statement:
@@ -117,7 +117,7 @@ class Work:
         await self._stop(reading)
 
     async def _stop(self, reading: Reading) -> None:
-        """Return when the query does not run any more; it may need telling twice when it has hardly begun."""
+        """Return when the query does not run any more; a query that has hardly begun may miss the first KILL."""
         reading.close()
         while not reading.done.done():
             await self.call(self._engine.cancel, self._query.query_id)

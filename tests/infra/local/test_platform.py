@@ -25,8 +25,12 @@ def test_without_the_simulator_nothing_is_called_simulated(tmp_path):
 
 
 def test_each_server_given_by_url_is_not_started():
-    urls = {"postgres_url": "postgresql://db/x", "valkey_url": "redis://cache/0", "clickhouse_url": "http://ch:1",
-            "mlflow_url": "http://ml:1"}  # fmt: skip
+    urls = {
+        "postgres_url": "postgresql://db/x",
+        "valkey_url": "redis://cache/0",
+        "clickhouse_url": "http://ch:1",
+        "mlflow_url": "http://ml:1",
+    }
     parts = by_name(Settings(**urls, host="192.0.2.1"))  # no embedded server, so any address will do
     assert [name for name, part in parts.items() if part.external] == ["postgres", "valkey", "clickhouse", "mlflow"]
     assert parts["clickhouse"].url == "http://ch:1"

@@ -150,8 +150,9 @@ def test_a_service_that_refuses_its_settings_ends_the_platform(tmp_path):
 
 
 def test_a_server_elsewhere_that_does_not_answer_is_named_with_its_setting(tmp_path):
-    away = Service("valkey", "redis://:secret@elsewhere:1/0", never, url_setting="CAP_VALKEY_URL",
-                   ready_within_seconds=0.1)  # fmt: skip
+    away = Service(
+        "valkey", "redis://:secret@elsewhere:1/0", never, url_setting="CAP_VALKEY_URL", ready_within_seconds=0.1
+    )
 
     async def scenario():
         await Supervisor([away, child(tmp_path, "api", "valkey")], Output([], io.StringIO()), PATIENCE).run()
@@ -163,8 +164,13 @@ def test_a_server_elsewhere_that_does_not_answer_is_named_with_its_setting(tmp_p
 
 
 def test_a_process_of_ours_that_is_late_is_waited_for(tmp_path):
-    late = child(tmp_path, "realtime", vital=False, ready_within_seconds=0.0, code=CHILD.replace(
-        '(folder / f"{name}.ready").touch()', "", 1))  # fmt: skip
+    late = child(
+        tmp_path,
+        "realtime",
+        vital=False,
+        ready_within_seconds=0.0,
+        code=CHILD.replace('(folder / f"{name}.ready").touch()', "", 1),
+    )
 
     async def scenario():
         async with running(late, patience=Patience(probe_pause=0.01, news=0.01)) as supervisor:

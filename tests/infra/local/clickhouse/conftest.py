@@ -39,8 +39,10 @@ class Server:
         with self.path.with_suffix(".log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "infra.local.clickhouse", "--path", self.path, "--port", str(self.port)],
-                stdout=log, stderr=subprocess.STDOUT, env={**clean, "CAP_CLICKHOUSE_PASSWORD": self.password},
-            )  # fmt: skip
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**clean, "CAP_CLICKHOUSE_PASSWORD": self.password},
+            )
         return self
 
     def ready(self, seconds: float = 30.0) -> "Server":
