@@ -10,18 +10,18 @@ def by_name(settings, **options):
 
 
 def test_ingestion_waits_for_the_simulator_and_every_process_is_told_its_address(tmp_path):
-    given = Settings(data_directory=tmp_path, simulator_port=21987)
-    parts = by_name(given, simulate=True)
+    config = Settings(data_directory=tmp_path, simulator_port=21987)
+    parts = by_name(config, simulate=True)
     assert set(parts["ingestion"].after) == {"valkey", "simulator"}
-    environment = with_settings(parts["realtime"], given, simulate=True).environment
+    environment = with_settings(parts["realtime"], config, simulate=True).environment
     assert environment == {"CAP_DATA_DIRECTORY": str(tmp_path), "CAP_SIMULATOR_URL": "http://127.0.0.1:21987"}
 
 
 def test_without_the_simulator_nothing_is_called_simulated(tmp_path):
-    given = Settings(data_directory=tmp_path)
-    parts = by_name(given)
+    config = Settings(data_directory=tmp_path)
+    parts = by_name(config)
     assert "simulator" not in parts
-    assert set(with_settings(parts["serving"], given, simulate=False).environment) == {"CAP_DATA_DIRECTORY"}
+    assert set(with_settings(parts["serving"], config, simulate=False).environment) == {"CAP_DATA_DIRECTORY"}
 
 
 def test_each_server_given_by_url_is_not_started():
@@ -51,9 +51,9 @@ def test_on_all_addresses_the_servers_without_password_stay_on_loopback():
 
 
 def test_choosing_parts_drops_needs_that_were_not_chosen():
-    chosen = only(services(Settings()), "serving, valkey")
-    assert [part.name for part in chosen] == ["valkey", "serving"]
-    assert chosen[1].after == ("valkey",)
+    parts = only(services(Settings()), "serving, valkey")
+    assert [part.name for part in parts] == ["valkey", "serving"]
+    assert parts[1].after == ("valkey",)
 
 
 def test_an_unknown_part_is_named_with_the_known_ones():

@@ -111,11 +111,11 @@ def test_a_killed_process_is_started_again_and_becomes_ready_again(tmp_path):
 
 
 def test_the_pause_before_each_further_start_doubles_up_to_its_cap(tmp_path):
-    shown = io.StringIO()
+    screen = io.StringIO()
 
     async def scenario():
         failing = child(tmp_path, "weak", code="raise SystemExit(3)", vital=False)
-        output = Output(["weak"], shown)
+        output = Output(["weak"], screen)
         supervisor = Supervisor([failing], output, PATIENCE)
         task = asyncio.create_task(supervisor.run())
         await until(lambda: supervisor.runners["weak"].restarts >= 4)
@@ -124,7 +124,7 @@ def test_the_pause_before_each_further_start_doubles_up_to_its_cap(tmp_path):
         output.close()
 
     asyncio.run(scenario())
-    pauses = re.findall(r"ended with exit code 3; starts again in ([\d.]+) s", shown.getvalue())
+    pauses = re.findall(r"ended with exit code 3; starts again in ([\d.]+) s", screen.getvalue())
     assert pauses[:4] == ["0.02", "0.04", "0.08", "0.08"]
 
 
@@ -204,10 +204,10 @@ signal.pause()
 
 
 def test_lines_are_shown_behind_the_name_also_without_an_end_and_in_any_encoding(tmp_path):
-    shown = io.StringIO()
+    screen = io.StringIO()
 
     async def scenario():
-        output = Output(["a", "long"], shown)
+        output = Output(["a", "long"], screen)
         ours, theirs = os.pipe()
         with os.fdopen(theirs, "wb") as pipe:
             pipe.write(b"first\r\nsecond \xff\n" + b"x" * 40_000 + b"\nlast")
@@ -215,5 +215,5 @@ def test_lines_are_shown_behind_the_name_also_without_an_end_and_in_any_encoding
         output.close()
 
     asyncio.run(scenario())
-    lines = shown.getvalue().splitlines()
+    lines = screen.getvalue().splitlines()
     assert lines == ["a    │ first", "a    │ second \ufffd", f"a    │ {'x' * 40_000}", "a    │ last"]
