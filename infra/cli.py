@@ -21,8 +21,8 @@ def build(arguments: list[str]) -> typer.Typer:
     app = typer.Typer(help=ABOUT, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
     app.callback()(lambda: None)
     points = {point.name: point for point in entry_points(group="cap.commands")}
-    wanted = [arguments[0]] if arguments and arguments[0] in points else sorted(points)
-    for name in wanted:
+    names = [arguments[0]] if arguments and arguments[0] in points else sorted(points)
+    for name in names:
         app.command(name)(points[name].load())
     return app
 

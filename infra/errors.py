@@ -2,7 +2,7 @@
 
 
 class PlatformError(Exception):
-    """Something that was wrong, said so that a person knows what to do. `exit_code` follows sysexits.h."""
+    """A fault in words that tell a person what to do. `exit_code` follows sysexits.h."""
 
     exit_code = 1
 

@@ -73,7 +73,7 @@ def _answer(path: str, accept: str, ready: Ready, registry: CollectorRegistry) -
 def _readiness(ready: Ready) -> Answer:
     try:
         parts = ready()
-    except Exception as error:  # noqa: BLE001  # a probe that breaks is a reason not to be ready, not a dead thread
+    except Exception as error:  # noqa: BLE001 - a probe that breaks is a reason not to be ready, not a dead thread
         return _json(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "not ready", "error": str(error), "missing": []})
     missing = sorted(name for name, works in parts.items() if not works)
     status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK

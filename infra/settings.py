@@ -17,10 +17,27 @@ from infra.errors import SettingsError
 PREFIX = "CAP_"
 
 LARGE_SYMBOLS = (
-    "BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT", "BNB-USDT", "DOGE-USDT", "ADA-USDT", "TRX-USDT", "AVAX-USDT",
-    "LINK-USDT", "DOT-USDT", "LTC-USDT", "BCH-USDT", "NEAR-USDT", "UNI-USDT", "APT-USDT", "ATOM-USDT", "ETC-USDT",
-    "XLM-USDT", "FIL-USDT",
-)  # fmt: skip
+    "BTC-USDT",
+    "ETH-USDT",
+    "SOL-USDT",
+    "XRP-USDT",
+    "BNB-USDT",
+    "DOGE-USDT",
+    "ADA-USDT",
+    "TRX-USDT",
+    "AVAX-USDT",
+    "LINK-USDT",
+    "DOT-USDT",
+    "LTC-USDT",
+    "BCH-USDT",
+    "NEAR-USDT",
+    "UNI-USDT",
+    "APT-USDT",
+    "ATOM-USDT",
+    "ETC-USDT",
+    "XLM-USDT",
+    "FIL-USDT",
+)
 
 
 class Settings(BaseSettings):
@@ -85,7 +102,7 @@ class Settings(BaseSettings):
     telegram_url: str = Field("https://api.telegram.org", description="where Telegram's Bot API is found")
     public_url: str = Field("http://127.0.0.1:5000", description="where people find the page; links in mails begin so")
 
-    @computed_field  # type: ignore[prop-decorator]  # pydantic's documented order
+    @computed_field  # type: ignore[prop-decorator]  # the order that pydantic documents
     @property
     def simulated(self) -> bool:
         """Whether everything shown derives from the simulator and must be labelled so."""

@@ -12,6 +12,7 @@ import uvloop
 from infra import clock, log
 from infra.errors import InputError, SettingsError, UnavailableError
 from infra.eventlog import EventLog, Position, open_log
+from infra.lock import own
 from infra.metrics import serve_metrics
 from infra.settings import Settings, settings
 from ingestion.decoding.batch import flooded, load_scanner
@@ -20,7 +21,6 @@ from ingestion.exchanges import open_exchange
 from ingestion.market import Instrument, Symbol
 from ingestion.memory import Memory
 from ingestion.messages import DEAD_LETTER_TOPIC, TRADES_TOPIC, History, encode, partition_of
-from ingestion.only_writer import lock
 from ingestion.publish import Publisher
 from ingestion.spill import Spill
 from ingestion.streams import plan
@@ -239,7 +239,7 @@ def ingest() -> None:
     if not given.exchanges:
         raise SettingsError("CAP_EXCHANGES is empty; write CAP_EXCHANGES='[\"binance\"]'")
     log.configure("ingestion")
-    held = lock(given.data_directory / "ingestion")
+    ownership = own(given.data_directory / "ingestion" / "ingestion.lock", "`cap ingest`")
     event_log = open_when_there(given)
     service = Ingestion(given, event_log)
     server = serve_metrics(given.host, given.ingestion_metrics_port, service.ready)
@@ -249,7 +249,7 @@ def ingest() -> None:
         service.publisher.close()
         service.tape.close()
         server.close()
-        held.close()
+        ownership.close()
     if service.publisher.failure is not None:
         raise service.publisher.failure
 

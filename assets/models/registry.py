@@ -19,7 +19,7 @@ from assets.models.training import FOLDS, Trained
 from infra.clock import now
 from infra.errors import InputError, UnavailableError
 from infra.local import state
-from infra.local.lock import holder
+from infra.local.data_directory import platform_pid
 from infra.settings import Settings
 from realtime.models import model_file
 from realtime.models.model_file import Champion
@@ -52,7 +52,7 @@ def place(given: Settings) -> tuple[str, str | None]:
     Raises UnavailableError when a server should answer and does not: better before a training than after it.
     """
     directory = given.data_directory.absolute()
-    running = holder(directory) is not None and "mlflow" in state.read(directory).get("parts", {})
+    running = platform_pid(directory) is not None and "mlflow" in state.read(directory).get("parts", {})
     if given.mlflow_url or running:
         try:
             httpx.get(f"{given.mlflow}/version", timeout=10.0, trust_env=False).raise_for_status()

@@ -26,7 +26,7 @@ class Message(NamedTuple):
 
 
 class EventLog(Protocol):
-    """What every event log does. Methods block; use one instance per thread."""
+    """Append-only messages, read by offset. Methods block; use one instance per thread."""
 
     def append(self, records: Sequence[tuple[Position, bytes]]) -> list[int]:
         """Append in order, return the offsets once the log has them durably.
@@ -56,16 +56,16 @@ class EventLog(Protocol):
         ...
 
     def close(self) -> None:
-        """Give connections back."""
+        """Close the connections; the log is not usable afterwards."""
         ...
 
 
 def open_log(settings: Settings) -> EventLog:
     """Open the event log that the settings name."""
     if settings.event_log == "kafka":
-        from infra.eventlog.kafka import KafkaLog  # noqa: PLC0415 - loads librdkafka only where it is used
+        from infra.eventlog.kafka import KafkaLog
 
         return KafkaLog(settings.kafka_servers, settings.partitions, settings.retention_hours)
-    from infra.eventlog.valkey import ValkeyLog  # noqa: PLC0415 - likewise
+    from infra.eventlog.valkey import ValkeyLog
 
     return ValkeyLog(settings.redis)

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import typer
+
 from infra.errors import UnavailableError
 from infra.settings import settings
 
@@ -64,7 +66,7 @@ def spawn(directory: Path, port: int) -> subprocess.Popen[bytes]:
     storage = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", CLUSTER, "-c", str(configuration)]
     subprocess.run([*java, *storage], check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - fixed command
     with (directory / "server.log").open("ab") as log:
-        return subprocess.Popen([*java, "kafka.Kafka", str(configuration)], stdout=log, stderr=log)  # noqa: S603 - likewise
+        return subprocess.Popen([*java, "kafka.Kafka", str(configuration)], stdout=log, stderr=log)  # noqa: S603 - fixed command
 
 
 def wait(process: subprocess.Popen[bytes], port: int, seconds: float = 60.0) -> None:
@@ -99,7 +101,7 @@ def main() -> None:
     port = int(settings().kafka_servers.rpartition(":")[2])
     directory = settings().data_directory / "kafka"
     with node(directory, port) as process:
-        print(f"Apache Kafka listens on 127.0.0.1:{port}; CAP_EVENT_LOG=kafka uses it; Ctrl-C ends it")  # noqa: T201
+        typer.echo(f"Apache Kafka listens on 127.0.0.1:{port}; CAP_EVENT_LOG=kafka uses it; Ctrl-C ends it")
         try:
             process.wait()
         except KeyboardInterrupt:

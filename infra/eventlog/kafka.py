@@ -1,6 +1,6 @@
 """The event log on Apache Kafka: idempotent producer, acks from all replicas, one writer per partition.
 
-A message is never given up by librdkafka: when the cluster is away too long, `append` raises and keeps the messages in
+librdkafka never drops a message: when the cluster is away too long, `append` raises and keeps the messages in
 flight; repeating it with the same records waits for those very messages, so that none is written twice.
 """
 
@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # its documented home
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # where its documentation imports it from
 
 from infra import clock
 from infra.errors import FencedError, InputError, UnavailableError
@@ -18,9 +18,8 @@ from infra.eventlog import Message, Position
 
 Records = Sequence[tuple[Position, bytes]]
 
-
 ELECTING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
-"""What a broker answers about a partition in the moment after it was made."""
+"""A broker's answers about a partition that was created a moment ago: ask again."""
 
 
 class KafkaLog:
@@ -94,7 +93,7 @@ class KafkaLog:
         """Return messages from the offsets on; see EventLog."""
         if dict(offsets) != self._reading:
             self._seek(offsets)
-        found: list[Message] = []
+        messages: list[Message] = []
         limit = most * len(offsets)
         batch: list[Any] = self._consumer.consume(limit, wait_ms / 1_000 if wait_ms else 0.05)
         for message in batch:
@@ -103,8 +102,8 @@ class KafkaLog:
                 raise _translated(error)
             position = Position(message.topic(), message.partition())
             self._reading[position] = message.offset() + 1
-            found.append(Message(position, message.offset(), message.timestamp()[1] * 1_000, message.value()))
-        return found
+            messages.append(Message(position, message.offset(), message.timestamp()[1] * 1_000, message.value()))
+        return messages
 
     def _seek(self, offsets: Mapping[Position, int]) -> None:
         for position, offset in offsets.items():
@@ -138,16 +137,16 @@ class KafkaLog:
     def expire(self, position: Position, before: int) -> int:
         """Drop what was appended before a time, at once."""
         begin, end = self._bounds(position)
-        asked = TopicPartition(position.topic, position.partition, before // 1_000)
-        found = self._consumer.offsets_for_times([asked], timeout=self._patience)[0].offset
-        keep = end if found < 0 else found
+        moment = TopicPartition(position.topic, position.partition, before // 1_000)
+        offset = self._consumer.offsets_for_times([moment], timeout=self._patience)[0].offset
+        keep = end if offset < 0 else offset
         until = TopicPartition(position.topic, position.partition, keep)
         for future in self._admin.delete_records([until]).values():
             future.result(self._patience)
         return max(0, keep - begin)
 
     def close(self) -> None:
-        """Close the connections; what is in flight is given up after a second."""
+        """Close the connections; messages in flight are dropped after a second."""
         if self._producer is not None:
             self._producer.purge()
             self._producer.flush(1.0)
@@ -155,9 +154,9 @@ class KafkaLog:
 
     def _open_producer(self) -> Producer:
         if self._producer is None:
-            never = {"message.timeout.ms": 0, "transaction.timeout.ms": 60_000}
-            sure = {"enable.idempotence": True, "acks": "all", "linger.ms": 0, "compression.type": "none"}
-            self._producer = Producer({**self._common, **sure, **never})
+            endless = {"message.timeout.ms": 0, "transaction.timeout.ms": 60_000}
+            durable = {"enable.idempotence": True, "acks": "all", "linger.ms": 0, "compression.type": "none"}
+            self._producer = Producer({**self._common, **durable, **endless})
         return self._producer
 
     def _open_consumer(self) -> Consumer:
@@ -168,9 +167,9 @@ class KafkaLog:
         """Create a topic unless it is there."""
         if topic in self._topics:
             return
-        wanted = NewTopic(topic, self._partitions, 1, config={"retention.ms": str(self._retention_ms)})
+        new_topic = NewTopic(topic, self._partitions, 1, config={"retention.ms": str(self._retention_ms)})
         try:
-            self._admin.create_topics([wanted], operation_timeout=self._patience)[topic].result(self._patience)
+            self._admin.create_topics([new_topic], operation_timeout=self._patience)[topic].result(self._patience)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise _translated(error.args[0]) from error
@@ -183,10 +182,10 @@ class _Quiet:
     """Swallow librdkafka's own log lines; what matters is raised."""
 
     def log(self, *_: object) -> None:
-        """Drop a line."""
+        """Ignore a line of librdkafka's log."""
 
 
 def _translated(error: KafkaError) -> Exception:
-    if error.code() in {KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET}:  # noqa: SLF001 - its public name
+    if error.code() in {KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET}:  # noqa: SLF001 - documented under this name
         return InputError(f"an offset is no longer kept: {error}")
     return UnavailableError(f"Kafka: {error}")

@@ -60,8 +60,8 @@ class ValkeyLog:
         """Accept an entry that an earlier, unanswered attempt has written; refuse another writer's."""
         if "equal or smaller" not in str(error):
             raise UnavailableError(f"the event log refuses {position}: {error}") from error
-        found = cast("list[Any]", self._client.xrange(_key(position), f"{offset + 1}-0", f"{offset + 1}-0"))
-        if not found or found[0][1][PAYLOAD] != payload:
+        entries = cast("list[Any]", self._client.xrange(_key(position), f"{offset + 1}-0", f"{offset + 1}-0"))
+        if not entries or entries[0][1][PAYLOAD] != payload:
             self._ends.pop(position, None)
             raise FencedError(
                 f"another writer appended to {position.topic}[{position.partition}] at {offset}"
@@ -72,11 +72,11 @@ class ValkeyLog:
         positions = {_key(position): position for position in offsets}
         after = {_key(position): f"{offset}-0" for position, offset in offsets.items()}
         try:
-            found = cast("list[Any]", self._client.xread(cast("Any", after), count=most, block=wait_ms or None))
+            streams = cast("list[Any]", self._client.xread(cast("Any", after), count=most, block=wait_ms or None))
         except redis.ConnectionError as error:
             raise UnavailableError(f"the event log does not answer: {error}") from error
         messages = []
-        for key, entries in found or ():
+        for key, entries in streams or ():
             position = positions[key.decode()]
             first = offsets[position]
             if entries and _offset(entries[0][0]) != first:

@@ -37,7 +37,7 @@ def guard(supervise: Callable[[], int]) -> int:
         os.setpgid(0, 0)  # out of reach of the terminal's Ctrl-C, yet allowed to write to it
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         die_with_parent(guardian, signal.SIGTERM)
-        adopt_orphans()  # nearer than the guardian, and there is nobody else if that is killed
+        adopt_orphans()  # nearer than the guardian, and the only one left if that is killed
         try:
             return supervise()
         finally:

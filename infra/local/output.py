@@ -1,7 +1,7 @@
 """Log lines of many processes on one terminal, each behind the name of its process.
 
 A writer thread empties a bounded queue: a terminal that stands still (Ctrl-S, a full pipe) must never stop the
-processes behind it. What did not fit is counted and said.
+processes behind it. Lines that did not fit are counted, and the count is shown.
 """
 
 import asyncio
@@ -36,12 +36,12 @@ class Output:
         self.last[name] = line
         label = f"{name:<{self._width}} │"
         colour = self._colours.get(name, 1)
-        shown = f"\x1b[{colour}m{label}\x1b[0m {readable(line)}" if self._terminal else f"{label} {line}"
+        text = f"\x1b[{colour}m{label}\x1b[0m {readable(line)}" if self._terminal else f"{label} {line}"
         try:
             if self._dropped:
                 self._lines.put_nowait(f"… {self._dropped} lines were not shown: the terminal stood still")
                 self._dropped = 0
-            self._lines.put_nowait(shown)
+            self._lines.put_nowait(text)
         except queue.Full:
             self._dropped += 1
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Patience:
-    """All in seconds. The pause before a restart doubles up to a cap, for ever."""
+    """All in seconds. The pause before a restart doubles up to a cap and is never given up."""
 
     first_pause: float = 0.5
     longest_pause: float = 30.0
@@ -15,7 +15,7 @@ class Patience:
     """A vital server that ends so often before it was ever ready makes the platform give up."""
     probe_pause: float = 0.1
     news: float = 10.0
-    """How often a service that is not ready yet is said to be waited for, and why."""
+    """How often a line says that a service is not ready yet, and why."""
     stop: float = 3.5
     """Given to each round of services to end in order, before SIGKILL; there are two rounds, and 10 s for all."""
 

@@ -11,7 +11,7 @@ from signal import SIGINT
 from infra.errors import SettingsError
 from infra.local import postgres, probes, valkey
 from infra.local.service import Service
-from infra.settings import Settings
+from infra.settings import PREFIX, Settings
 
 COMPILE_SECONDS = 150.0
 """The first start compiles kernels (up to 90 s on two cores) before it is ready."""
@@ -28,14 +28,22 @@ def services(settings: Settings, *, simulate: bool = False) -> tuple[Service, ..
 
 def only(parts: tuple[Service, ...], names: str) -> tuple[Service, ...]:
     """Return the parts named (comma separated); order among them stays. Raises SettingsError on an unknown name."""
-    wanted = {name.strip() for name in names.split(",") if name.strip()}
-    if unknown := wanted - {part.name for part in parts}:
+    part_names = {name.strip() for name in names.split(",") if name.strip()}
+    if unknown := part_names - {part.name for part in parts}:
         raise SettingsError(f"unknown {', '.join(sorted(unknown))}; known are {', '.join(p.name for p in parts)}")
-    return tuple(replace(p, after=tuple(n for n in p.after if n in wanted)) for p in parts if p.name in wanted)
+    return tuple(replace(p, after=tuple(n for n in p.after if n in part_names)) for p in parts if p.name in part_names)
+
+
+def with_settings(part: Service, settings: Settings, *, simulate: bool) -> Service:
+    """Tell a process what the options of `cap up` changed; all else it reads from the environment as we did."""
+    changes = {f"{PREFIX}DATA_DIRECTORY": str(settings.data_directory)}
+    if simulate:
+        changes[f"{PREFIX}SIMULATOR_URL"] = simulator_url(settings)
+    return replace(part, environment={**part.environment, **changes})
 
 
 def loopback(host: str) -> str:
-    """Return the address of the embedded servers: they have no password, so nobody else may reach them.
+    """Return the address of the embedded servers: they have no password, so no other machine may reach them.
 
     >>> loopback("0.0.0.0"), loopback("127.0.0.1"), loopback("localhost")
     ('127.0.0.1', '127.0.0.1', '127.0.0.1')
@@ -63,9 +71,14 @@ def _postgres(settings: Settings) -> Service:
     host, port = loopback(settings.host), settings.postgres_port
     command = postgres.command(settings.data_directory / "postgres", host, port)
     return replace(
-        part, command=command, host=host, port=port, port_setting="CAP_POSTGRES_PORT", stop_signal=SIGINT,
+        part,
+        command=command,
+        host=host,
+        port=port,
+        port_setting="CAP_POSTGRES_PORT",
+        stop_signal=SIGINT,
         ready_within_seconds=60.0,
-    )  # fmt: skip
+    )
 
 
 def _valkey(settings: Settings) -> Service:
@@ -77,9 +90,14 @@ def _valkey(settings: Settings) -> Service:
     command = valkey.command(directory, host, port, settings.valkey_fsync)
     # A large append-only file takes its time to load: about 1 s for 100 MB.
     return replace(
-        part, command=command, directory=directory, host=host, port=port, port_setting="CAP_VALKEY_PORT",
+        part,
+        command=command,
+        directory=directory,
+        host=host,
+        port=port,
+        port_setting="CAP_VALKEY_PORT",
         ready_within_seconds=300.0,
-    )  # fmt: skip
+    )
 
 
 def _clickhouse(settings: Settings) -> Service:
@@ -104,8 +122,12 @@ def _kafka(settings: Settings) -> Service:
 
 def _simulator(settings: Settings) -> Service:
     url = simulator_url(settings)
-    return replace(_process("simulator", "simulate", settings, settings.simulator_port, "CAP_SIMULATOR_PORT"),
-                   url=url, probe=probes.http(f"{url}/health"), vital=True)  # fmt: skip
+    return replace(
+        _process("simulator", "simulate", settings, settings.simulator_port, "CAP_SIMULATOR_PORT"),
+        url=url,
+        probe=probes.http(f"{url}/health"),
+        vital=True,
+    )
 
 
 def simulator_url(settings: Settings) -> str:
@@ -121,14 +143,14 @@ def _own(settings: Settings, *, simulate: bool) -> list[Service]:
     lake = _process("lake", "lake", settings, settings.lake_metrics_port, "CAP_LAKE_METRICS_PORT")
     dagster = _process("dagster", "dagster", settings, settings.dagster_port, "CAP_DAGSTER_PORT")
     serving = _process("serving", "serve", settings, settings.port, "CAP_PORT")
-    told = f"{dagster.url}/server_info"
+    dagster_page = f"{dagster.url}/server_info"
     # Lake and Dagster come after realtime: it has the cores to itself while it compiles at the first start.
     return [
         replace(ingestion, after=("valkey", *log, *feed)),
         replace(realtime, after=("valkey", *log)),
         replace(serving, after=("postgres", "valkey", "clickhouse")),
         replace(lake, after=("valkey", *log, "realtime")),
-        replace(dagster, after=("postgres", "clickhouse", "serving", "realtime"), probe=probes.http(told)),
+        replace(dagster, after=("postgres", "clickhouse", "serving", "realtime"), probe=probes.http(dagster_page)),
     ]
 
 
@@ -137,16 +159,31 @@ def _mlflow(settings: Settings) -> Service:
     if settings.mlflow_url:
         return Service("mlflow", settings.mlflow, probe, url_setting="CAP_MLFLOW_URL")
     part = _process("mlflow", "mlflow", settings, settings.mlflow_port, "CAP_MLFLOW_PORT")
-    # Nobody waits for it: all else starts before.
-    return replace(part, url=settings.mlflow, probe=probe, host=settings.mlflow_host, url_setting="CAP_MLFLOW_URL",
-                   after=("postgres", "dagster"))  # fmt: skip
+    # No other part waits for it: all else starts before.
+    return replace(
+        part,
+        url=settings.mlflow,
+        probe=probe,
+        host=settings.mlflow_host,
+        url_setting="CAP_MLFLOW_URL",
+        after=("postgres", "dagster"),
+    )
 
 
 def _process(name: str, subcommand: str, settings: Settings, port: int, port_setting: str) -> Service:
     url = f"http://{_reachable(settings.host)}:{port}"
     command = (sys.executable, "-P", "-m", "infra.cli", subcommand)
-    return Service(name, url, probes.http(f"{url}/ready"), command, host=settings.host, port=port,
-                   port_setting=port_setting, vital=False, ready_within_seconds=COMPILE_SECONDS)  # fmt: skip
+    return Service(
+        name,
+        url,
+        probes.http(f"{url}/ready"),
+        command,
+        host=settings.host,
+        port=port,
+        port_setting=port_setting,
+        vital=False,
+        ready_within_seconds=COMPILE_SECONDS,
+    )
 
 
 def _reachable(host: str) -> str:

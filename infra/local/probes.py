@@ -22,7 +22,7 @@ SECONDS = 3.0
 
 
 def load_clients() -> None:
-    """Import every client now, for whoever probes only once: an import must not use up a probe's time."""
+    """Import every client now, for a caller that probes only once: an import must not use up a probe's time."""
     for name in ("httpx", "psycopg", "redis.asyncio", "confluent_kafka.admin"):
         import_module(name)
 
@@ -59,7 +59,7 @@ def _tls() -> ssl.SSLContext:
 
 
 async def _get(url: str, headers: dict[str, str] | None = None, **parameters: str) -> "httpx.Response":
-    import httpx  # noqa: PLC0415  # see above
+    import httpx
 
     async with httpx.AsyncClient(trust_env=False, verify=_tls(), timeout=SECONDS, headers=headers) as client:
         return await client.get(url, params=parameters or None)
@@ -103,7 +103,7 @@ def clickhouse(url: str, user: str, password: str) -> Probe:
 
 
 def mlflow(url: str) -> Probe:
-    """Ask for the version."""
+    """Ask MLflow's tracking server for its version."""
 
     async def ask() -> str:
         answer = await _get(f"{url}/version")
@@ -118,7 +118,7 @@ def valkey(url: str) -> Probe:
     """Ask for the version; a server that still loads its data answers an error."""
 
     async def ask() -> str:
-        import redis.asyncio as redis  # noqa: PLC0415  # see above
+        import redis.asyncio as redis
 
         async with redis.from_url(url) as client:
             server = await client.info("server")
@@ -131,7 +131,7 @@ def postgres(url: str) -> Probe:
     """Connect to the database of the platform and ask for the version."""
 
     async def ask() -> str:
-        import psycopg  # noqa: PLC0415  # see above
+        import psycopg
 
         async with await psycopg.AsyncConnection.connect(url, connect_timeout=int(SECONDS)) as connection:
             row = await (await connection.execute("SHOW server_version")).fetchone()
@@ -144,7 +144,7 @@ def kafka(servers: str) -> Probe:
     """Ask a broker for the cluster's members."""
 
     def members() -> str:
-        from confluent_kafka.admin import AdminClient  # noqa: PLC0415  # see above
+        from confluent_kafka.admin import AdminClient
 
         client = AdminClient({"bootstrap.servers": servers, "log_level": 0})
         return f"{len(client.list_topics(timeout=SECONDS * 0.9).brokers)} broker(s)"

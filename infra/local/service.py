@@ -44,5 +44,5 @@ class Service:
 
     @property
     def external(self) -> bool:
-        """Whether somebody else runs it."""
+        """Whether it runs elsewhere and we only look at it."""
         return not self.command

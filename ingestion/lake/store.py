@@ -3,7 +3,6 @@
 A file appears whole or not at all: locally by rename, on object storage because a put is atomic there.
 """
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from fsspec.core import url_to_fs
 
 from infra.errors import InputError, UnavailableError
 from infra.files import sync_directory, write_atomically
+from infra.lock import wait_for
 
 
 class Store(Protocol):
@@ -94,7 +94,7 @@ class Local:
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Wait for the lock file of this name; the kernel gives it back however a process ends."""
-        with locked(self._root / f".{name}.lock"):
+        with wait_for(self._root / f".{name}.lock"):
             yield
 
 
@@ -139,7 +139,7 @@ class Remote:
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Keep other processes of this machine out; a bucket has one writing machine."""
-        with locked(self._locks / f".{name}.lock"):
+        with wait_for(self._locks / f".{name}.lock"):
             yield
 
 
@@ -161,12 +161,3 @@ def _open(url: str) -> tuple[Any, str]:
             raise InputError(f"no file system for {url}: {error}") from error
         files = pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(found))
     return files, base.rstrip("/")
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file, waiting for it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -9,11 +9,11 @@ import structlog
 from infra import clock
 from infra.errors import UnavailableError
 from infra.eventlog import EventLog, Position, open_log
+from infra.lock import wait_for
 from infra.log import configure
 from infra.metrics import serve_metrics
 from infra.settings import Settings, settings
 from ingestion.lake.reader import default_store
-from ingestion.lake.store import locked
 from ingestion.lake.writer import Lake
 from realtime.lake.housekeeping import tidy
 from realtime.lake.rows import FEEDS
@@ -38,7 +38,7 @@ def lake() -> None:
 
 def serve(given: Settings, stop: Event) -> None:
     """Run until `stop` is set; one process at a time."""
-    with locked(given.data_directory / "lake-writer.lock"):
+    with wait_for(given.data_directory / "lake-writer.lock"):
         log, target = open_when_there(given), Lake(default_store())
         datasets = [one for some in FEEDS.values() for one in some]
         tidy(target, datasets, given.lake_days)

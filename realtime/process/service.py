@@ -1,10 +1,7 @@
 """The engine as a process: everything around the fold, opened in order and closed in turn."""
 
 import contextlib
-import fcntl
 import hashlib
-from collections.abc import Iterator
-from pathlib import Path
 from threading import Event
 
 import msgspec
@@ -12,8 +9,8 @@ import structlog
 
 from infra import clock
 from infra.clock import SECOND
-from infra.errors import FencedError
 from infra.eventlog import open_log
+from infra.lock import own
 from infra.metrics import serve_metrics
 from infra.settings import Settings
 from realtime.fold.engine import Engine
@@ -36,8 +33,7 @@ EXPIRE_EVERY = 10 * clock.MINUTE
 def serve(config: Settings, stop: Event, *, migrate: bool | None = None) -> None:
     """Run until `stop` is set; for `migrate` see `Loop.start`. FencedError if another engine has the directory."""
     directory = config.data_directory / "realtime"
-    directory.mkdir(parents=True, exist_ok=True)
-    with locked(directory), contextlib.ExitStack() as stack:
+    with own(directory / "lock", "engine"), contextlib.ExitStack() as stack:
         log = structlog.get_logger()
         state = {"kernels": False, "caught_up": False}
         server = serve_metrics(config.host, config.realtime_metrics_port, lambda: dict(state))
@@ -100,14 +96,3 @@ def announce(pipeline: Pipeline, config: Settings) -> None:
     }
     pipeline.add("HSET", ENGINE_KEY, *(part for pair in fields.items() for part in pair))
     pipeline.send()
-
-
-@contextlib.contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Own the engine's directory; the kernel gives it back however the process ends."""
-    with (directory / "lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise FencedError(f"another engine runs on {directory}: stop it, or set CAP_DATA_DIRECTORY") from error
-        yield

@@ -33,8 +33,8 @@ def test_every_server_that_can_be_replaced_by_url_has_its_official_image():
 
 @pytest.mark.parametrize("name", OURS)
 def test_settings_accept_what_each_process_of_ours_is_given(name, monkeypatch):
-    given = OURS[name]["environment"]
-    unknown = {key for key in given if key.removeprefix(PREFIX).lower() not in Settings.model_fields}
+    environment = OURS[name]["environment"]
+    unknown = {key for key in environment if key.removeprefix(PREFIX).lower() not in Settings.model_fields}
     assert unknown == set()
     for key, value in variables(OURS[name]).items():
         monkeypatch.setenv(key, re.sub(r"\$\{[^}]*\}", "secret", value))
@@ -57,11 +57,13 @@ def test_every_url_points_at_a_service_of_the_file():
 def test_everything_is_probed_and_keeps_its_data_in_a_volume_of_its_own():
     assert all(part["healthcheck"]["test"][0] == "CMD" for part in SERVICES.values())
     volumes = [volume for part in SERVICES.values() for volume in part["volumes"]]
-    written = [one.partition(":")[0] for one in volumes if isinstance(one, str) and not one.endswith(":ro")]
-    read = [one["source"] if isinstance(one, dict) else one.partition(":")[0] for one in volumes]
-    assert sorted(written) == sorted(COMPOSE["volumes"])
-    assert all(one["read_only"] for one in volumes if isinstance(one, dict))
-    assert set(read) == set(written)
+    writable = [
+        volume.partition(":")[0] for volume in volumes if isinstance(volume, str) and not volume.endswith(":ro")
+    ]
+    sources = [volume["source"] if isinstance(volume, dict) else volume.partition(":")[0] for volume in volumes]
+    assert sorted(writable) == sorted(COMPOSE["volumes"])
+    assert all(volume["read_only"] for volume in volumes if isinstance(volume, dict))
+    assert set(sources) == set(writable)
 
 
 def test_what_has_no_password_is_reached_from_this_machine_only():

@@ -35,9 +35,9 @@ def serve(
     ] = None,
 ) -> None:
     """Serve ClickHouse's HTTP protocol from an embedded engine until SIGTERM or Ctrl-C."""
-    given = settings()
+    config = settings()
     identity = Identity(
-        given.clickhouse_user if user is None else user, given.clickhouse_password if password is None else password
+        config.clickhouse_user if user is None else user, config.clickhouse_password if password is None else password
     )
     engine = Engine(path.absolute())
     try:
@@ -64,24 +64,32 @@ class _Listener(uvicorn.Server):
         self.handle_exit(number, frame)
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
-        """Listen."""
+        """Listen, then print the address."""
         await super().startup(sockets)
         if self.started:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
-            print(f"ClickHouse HTTP on http://{host}:{port}", flush=True)  # noqa: T201  # the caller reads the port
+            typer.echo(f"ClickHouse HTTP on http://{host}:{port}")  # a caller that passed port 0 reads it here
 
 
 def _give_up() -> None:
-    """End without closing the engine; whatever was acknowledged is on disk."""
-    print(f"not closed within {LAST_SECONDS:g} s: ended as by a kill", file=sys.stderr, flush=True)  # noqa: T201
+    """End without closing the engine; every acknowledged insert is on disk."""
+    typer.echo(f"not closed within {LAST_SECONDS:g} s: ended as by a kill", err=True)
     os._exit(1)
 
 
 async def _serve(server: Server, host: str, port: int) -> None:
     config = uvicorn.Config(
-        server, host=host, port=port, lifespan="off", access_log=False, log_level="warning", server_header=False,
-        timeout_graceful_shutdown=STOP_SECONDS, timeout_keep_alive=30, h11_max_incomplete_event_size=1024 * 1024,
-    )  # fmt: skip
+        server,
+        host=host,
+        port=port,
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        timeout_keep_alive=30,
+        h11_max_incomplete_event_size=1024 * 1024,
+    )
     await _Listener(config).serve()
     await server.close()
 
@@ -90,5 +98,5 @@ if __name__ == "__main__":
     try:
         typer.run(serve)
     except PlatformError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201  # a person reads it
+        typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -1,4 +1,4 @@
-"""The answer to one request: held back at first, so that an early failure is an HTTP status; a large one streams."""
+"""The answer to one request: buffered at first, so that an early failure is an HTTP status; a large one streams."""
 
 import asyncio
 import json
@@ -14,8 +14,8 @@ from infra.local.clickhouse.query import Query
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-HELD_BACK_BYTES = 1024 * 1024
-LONGEST_WAITED_BYTES = 256 * 1024 * 1024
+BUFFER_BYTES = 1024 * 1024
+LONGEST_BUFFER_BYTES = 256 * 1024 * 1024
 CLIENT_SECONDS = 60.0
 TEXT = "text/plain; charset=UTF-8"
 
@@ -26,35 +26,35 @@ class ClientStalledError(Exception):
 
 def summary(result: Any) -> str:
     """Return the value of X-ClickHouse-Summary for chDB's result, or for a query that is still running."""
-    counted = {
+    counts = {
         "read_rows": result.rows_read() if result is not None else 0,
         "read_bytes": result.bytes_read() if result is not None else 0,
         "written_rows": result.rows_written() if result is not None else 0,
         "written_bytes": result.bytes_written() if result is not None else 0,
         "elapsed_ns": int(result.elapsed() * 1e9) if result is not None else 0,
     }
-    return json.dumps({name: str(value) for name, value in counted.items()}, separators=(",", ":"))
+    return json.dumps({name: str(value) for name, value in counts.items()}, separators=(",", ":"))
 
 
 class Answer:
-    """Collects what is written and sends it in time."""
+    """Buffers the result up to `BUFFER_BYTES`, then streams it; encodes it as the client wishes."""
 
     def __init__(self, send: Send, headers: dict[str, str]) -> None:
         self._send = send
         self._headers = headers
-        self._held: list[bytes] = []
+        self._buffer: list[bytes] = []
         self._size = 0
-        self._hold = HELD_BACK_BYTES
+        self._flush_at = BUFFER_BYTES
         self._tag = ""
         self._encoder: Encoder | None = None
         self._begun = False
 
     def add(self, headers: dict[str, str]) -> None:
-        """Send these headers, too, however it ends."""
+        """Send these headers, too, with a result as with an error."""
         self._headers |= headers
 
     def describe(self, query: Query, output_format: str, content_type: str, encoding: str | None) -> None:
-        """Say what will be written."""
+        """Set format, encoding and buffering, before the first `write`."""
         self._headers |= {"content-type": content_type, "x-clickhouse-format": output_format}
         if query.native_response:
             self._encoder = BlockEncoder()
@@ -62,14 +62,14 @@ class Answer:
             self._encoder = compression.ENCODERS[encoding]()
             self._headers |= {"content-encoding": encoding, "vary": "accept-encoding"}
         if query.wait_for_end:
-            self._hold = LONGEST_WAITED_BYTES
+            self._flush_at = LONGEST_BUFFER_BYTES
         self._tag = query.tag
 
     async def write(self, chunk: bytes) -> None:
-        """Take a part of the result."""
-        self._held.append(chunk)
+        """Add a part of the result; it is sent when the buffer is full."""
+        self._buffer.append(chunk)
         self._size += len(chunk)
-        if self._size >= self._hold:
+        if self._size >= self._flush_at:
             await self._flush()
 
     async def finish(self, result: Any) -> None:
@@ -78,7 +78,7 @@ class Answer:
             await self._flush()
             await self._put(self._encoder.flush() if self._encoder else b"", more=False)
             return
-        body = await self._encoded(b"".join(self._held))
+        body = await self._encoded(b"".join(self._buffer))
         body += self._encoder.flush() if self._encoder else b""
         await self._start(HTTPStatus.OK, {"x-clickhouse-summary": summary(result), "content-length": str(len(body))})
         await self._put(body, more=False)
@@ -95,16 +95,16 @@ class Answer:
             return
         for name in ("content-encoding", "vary", "x-clickhouse-format"):
             self._headers.pop(name, None)
-        about = {"x-clickhouse-exception-code": str(error.code), "content-type": TEXT}
-        await self._start(error.status, {**about, "content-length": str(len(text))})
+        headers = {"x-clickhouse-exception-code": str(error.code), "content-type": TEXT}
+        await self._start(error.status, {**headers, "content-length": str(len(text))})
         await self._put(text, more=False)
 
     async def _flush(self) -> None:
         if not self._begun:
             tag = {"x-clickhouse-exception-tag": self._tag}
             await self._start(HTTPStatus.OK, {"x-clickhouse-summary": summary(None), **tag})
-        held, self._held, self._size, self._hold = b"".join(self._held), [], 0, 1
-        await self._put(await self._encoded(held), more=True)
+        plain, self._buffer, self._size, self._flush_at = b"".join(self._buffer), [], 0, 1
+        await self._put(await self._encoded(plain), more=True)
 
     async def _encoded(self, plain: bytes) -> bytes:
         if self._encoder is None:

@@ -13,11 +13,11 @@ CHUNK_BYTES = 64 * 1024
 
 
 class ClientGoneError(Exception):
-    """The client hung up; nobody is left to be answered."""
+    """The client hung up; an answer would reach no one."""
 
 
 class Body:
-    """Chunks off the connection, undone by `decoders` in turn."""
+    """Chunks off the connection, decoded by `decoders` in turn."""
 
     def __init__(self, receive: Receive, decoders: list[Decoder]) -> None:
         self._receive = receive
@@ -26,7 +26,7 @@ class Body:
         self._chunks = self._decoded()
 
     async def head(self, count: int) -> tuple[bytes, bool]:
-        """Return what has come once it is `count` bytes or all, and whether it is all; it stays to be read."""
+        """Return the first `count` bytes or more, and whether that is all; `rest` yields them again."""
         size = sum(map(len, self._read))
         async for chunk in self._chunks:
             self._read.append(chunk)
@@ -39,10 +39,10 @@ class Body:
 
     async def all(self, limit: int, what: str) -> bytes:
         """Return the whole body; raise ClickHouseError when it passes `limit` bytes."""
-        whole, complete = await self.head(limit + 1)
+        content, complete = await self.head(limit + 1)
         if not complete:
-            raise errors.said(errors.SYNTAX_ERROR, f"{what} exceeds {limit} bytes")
-        return whole
+            raise errors.refusal(errors.SYNTAX_ERROR, f"{what} exceeds {limit} bytes")
+        return content
 
     async def rest(self, skipped: int) -> AsyncIterator[bytes]:
         """Yield everything after the first `skipped` bytes, which `head` must have returned."""

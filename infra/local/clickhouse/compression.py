@@ -1,7 +1,8 @@
-"""Compressed bodies: `Content-Encoding` of requests undone and `Accept-Encoding` of responses obeyed, in a stream."""
+"""Compressed bodies: `Content-Encoding` of requests and `Accept-Encoding` of responses, both as streams."""
 
 import zlib
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from typing import Any, Protocol
 
 import lz4.frame
@@ -9,7 +10,7 @@ import zstandard
 
 from infra.local.clickhouse import errors
 
-# Fed in small slices, so that a bomb unpacks to a few MiB before somebody looks at it.
+# Fed in small slices, so that a bomb unpacks to a few MiB before its size is looked at.
 SLICE_BYTES = 256
 
 
@@ -24,18 +25,18 @@ class Decoder(Protocol):
 
 
 class Plain:
-    """No compression."""
+    """The decoder of a body that is not compressed."""
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield the chunk."""
+        """Yield the chunk as it came."""
         yield chunk
 
     def finish(self) -> None:
-        """Nothing can be missing."""
+        """Accept any end: plain bytes cannot be cut off visibly."""
 
 
 class Frames:
-    """A stream of one or more frames of a codec, each undone by a fresh object of `start`."""
+    """A stream of one or more frames of a codec, each decompressed by a fresh object of `start`."""
 
     def __init__(self, start: Callable[[], Any], code: int, name: str) -> None:
         self._start, self._code, self._name = start, code, name
@@ -52,7 +53,7 @@ class Frames:
             try:
                 plain = self._frame.decompress(rest)
             except (RuntimeError, zlib.error, zstandard.ZstdError, EOFError) as error:
-                raise errors.said(self._code, f"{self._name} body cannot be decompressed: {error}") from error
+                raise errors.refusal(self._code, f"{self._name} body cannot be decompressed: {error}") from error
             if plain:
                 yield plain
             rest = b""
@@ -62,11 +63,11 @@ class Frames:
     def finish(self) -> None:
         """Raise when a frame is incomplete."""
         if self._frame is not None:
-            raise errors.said(self._code, f"{self._name} body is truncated")
+            raise errors.refusal(self._code, f"{self._name} body is truncated")
 
 
 def decoder(encoding: str) -> Decoder:
-    """Return what undoes a request's `Content-Encoding`."""
+    """Return the decoder for a request's `Content-Encoding`. Raises ClickHouseError (89) for an unknown one."""
     match encoding.strip().lower():
         case "" | "identity":
             return Plain()
@@ -79,7 +80,7 @@ def decoder(encoding: str) -> Decoder:
         case "zstd":
             return Frames(zstandard.ZstdDecompressor().decompressobj, errors.ZSTD_DECODER_FAILED, "zstd")
         case other:
-            raise errors.said(errors.UNKNOWN_COMPRESSION_METHOD, f"Unknown compression method {other[:40]!r}")
+            raise errors.refusal(errors.UNKNOWN_COMPRESSION_METHOD, f"Unknown compression method {other[:40]!r}")
 
 
 class Encoder(Protocol):
@@ -100,11 +101,11 @@ class Lz4Frame:
         self._begun = False
 
     def compress(self, data: bytes, /) -> bytes:
-        """Compress one chunk."""
+        """Compress one chunk, behind the frame's header if it is the first."""
         return self._begin() + bytes(self._frame.compress(data))
 
     def flush(self) -> bytes:
-        """End the frame."""
+        """End the frame; without a chunk it is an empty frame."""
         return self._begin() + bytes(self._frame.flush())
 
     def _begin(self) -> bytes:
@@ -120,13 +121,13 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
 }
 
 
-def chosen(accepted: str) -> str | None:
+def preferred(accepted: str) -> str | None:
     """Return the first encoding of an `Accept-Encoding` header that we have, best quality first.
 
-    >>> chosen("gzip;q=0.5, br, lz4"), chosen("identity"), chosen("gzip;q=0")
+    >>> preferred("gzip;q=0.5, br, lz4"), preferred("identity"), preferred("gzip;q=0")
     ('lz4', None, None)
     """
-    wanted: list[tuple[float, str]] = []
+    choices: list[tuple[float, str]] = []
     for part in accepted.lower().split(","):
         name, _, quality = part.partition(";")
         try:
@@ -134,5 +135,5 @@ def chosen(accepted: str) -> str | None:
         except ValueError:
             weight = 0.0
         if weight > 0 and name.strip() in ENCODERS:
-            wanted.append((-weight, name.strip()))
-    return min(wanted, key=lambda one: one[0])[1] if wanted else None
+            choices.append((-weight, name.strip()))
+    return min(choices, key=itemgetter(0))[1] if choices else None

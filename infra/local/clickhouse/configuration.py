@@ -1,4 +1,4 @@
-"""What the engine is told at its start: durable inserts, tolerance for broken parts, and nothing but its own tables."""
+"""The engine's configuration: durable inserts, tolerance for broken parts, and nothing but its own tables."""
 
 from pathlib import Path
 from xml.sax.saxutils import escape

@@ -1,12 +1,13 @@
 """The chDB engine on one directory: owned by one process, opened as a ClickHouse server would find it."""
 
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from infra.errors import InputError, UnavailableError
+from infra.local import data_directory
 from infra.local.clickhouse import configuration, errors
-from infra.local.lock import DirectoryLock
 
 
 def quoted(text: str) -> str:
@@ -19,7 +20,7 @@ def quoted(text: str) -> str:
 
 
 def quoted_name(name: str) -> str:
-    """Return a quoted identifier."""
+    """Return an SQL identifier in backquotes."""
     return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
 
 
@@ -41,7 +42,7 @@ class Connection:
         return [line.split("\t") for line in self.run(sql).bytes().decode().splitlines()]
 
     def close(self) -> None:
-        """Free it; what it still runs is given up."""
+        """Close the connection; a statement that still runs on it is stopped."""
         self.raw.close()
 
 
@@ -51,13 +52,11 @@ class Engine:
     def __init__(self, directory: Path) -> None:
         if set(str(directory)) & set("?&%#"):
             raise InputError(f"{directory}: the path must not contain ? & % or #, chDB would take them for options")
-        self._lock = DirectoryLock(directory)
-        self._lock.take()
+        self._ownership = data_directory.take(directory)
         self._data = directory / "data"
         config = configuration.write(directory)
-        from chdb import _chdb  # noqa: PLC0415  # loads 550 MB: only once the directory is ours
-
-        self._connect = getattr(_chdb, "connect")  # noqa: B009  # the extension has no types
+        # Loads 550 MB: only once the directory is ours.
+        self._connect = import_module("chdb._chdb").connect
         try:
             self._anchor = Connection(self._connect(f"{self._data}?config-file={config}"))
         except RuntimeError as error:
@@ -68,12 +67,12 @@ class Engine:
         self.defaults = self._dictionary("SELECT name, value FROM system.settings")
 
     def _dictionary(self, sql: str) -> dict[str, str]:
-        return {key: value for key, value in self._anchor.rows(sql)}  # noqa: C416  # two cells a row, or an error
+        return {row[0]: row[1] for row in self._anchor.rows(sql)}
 
     def _own_default_database(self) -> None:
-        """Have `default` as a durable database; the engine opens it as an overlay over the files of the disk.
+        """Make `default` a durable database; the engine opens it as an overlay over the files of the disk.
 
-        One in which no table was ever made has no folder yet and cannot be attached again: it is made anew.
+        One that never held a table has no folder yet and cannot be attached again: it is created anew.
         """
         metadata = self._data / "metadata"
         known = (metadata / "default.sql").exists() and (metadata / "default").exists()
@@ -91,13 +90,13 @@ class Engine:
         self._anchor.run(f"KILL QUERY WHERE Settings['log_comment'] = {quoted(mark)} ASYNC")
 
     def cancel_all(self) -> None:
-        """Stop everything that runs."""
+        """Stop every query of every connection."""
         self._anchor.run("KILL QUERY WHERE query NOT LIKE 'KILL QUERY%' ASYNC")
 
     def close(self) -> None:
         """Close the engine; the directory is free afterwards."""
         self._anchor.close()
-        self._lock.release()
+        self._ownership.close()
 
 
 def pipe_path(write_end: int) -> str:

@@ -47,7 +47,7 @@ CODE = re.compile(r"Code: (\d+)\. DB::Exception:")
 
 
 class ClickHouseError(Exception):
-    """What the client is told: `text` is the body of the answer without its final newline."""
+    """An error for the client: `text` is the body of the answer without its final newline."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
@@ -58,23 +58,23 @@ class ClickHouseError(Exception):
     def status(self) -> HTTPStatus:
         """The HTTP status of the answer.
 
-        >>> said(62, "Syntax error").status.value, said(164, "readonly").status.value
+        >>> refusal(62, "Syntax error").status.value, refusal(164, "readonly").status.value
         (400, 500)
         """
         return STATUS_OF_CODE.get(self.code, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def said(code: int, message: str) -> ClickHouseError:
+def refusal(code: int, message: str) -> ClickHouseError:
     """Return an error of our own, written like the engine's.
 
-    >>> said(62, "Multi-statements are not allowed").text
+    >>> refusal(62, "Multi-statements are not allowed").text
     'Code: 62. DB::Exception: Multi-statements are not allowed. (SYNTAX_ERROR)'
     """
     return ClickHouseError(code, f"Code: {code}. DB::Exception: {message}. ({NAMES[code]})")
 
 
 def from_engine(error: Exception) -> ClickHouseError:
-    """Return what the engine said; a message that is not UTF-8 (a quoted cell, say) is shown as far as it can be.
+    """Return what the engine said; a message that is not UTF-8 (a quoted cell, say) is decoded as far as it can be.
 
     >>> from_engine(RuntimeError("Code: 60. DB::Exception: Table x does not exist. (UNKNOWN_TABLE)")).code
     60
@@ -82,7 +82,7 @@ def from_engine(error: Exception) -> ClickHouseError:
     'Code: 1002. DB::Exception: odd. (UNKNOWN_EXCEPTION)'
     """
     text = bytes(error.object).decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
-    found = CODE.search(text)
-    if found is None:
-        return said(UNKNOWN_EXCEPTION, text.strip())
-    return ClickHouseError(int(found[1]), text[found.start() :].strip())
+    code = CODE.search(text)
+    if code is None:
+        return refusal(UNKNOWN_EXCEPTION, text.strip())
+    return ClickHouseError(int(code[1]), text[code.start() :].strip())

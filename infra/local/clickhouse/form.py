@@ -32,15 +32,17 @@ class Form:
         Also return the parameters that are left.
         """
         left = {**parameters, **self.fields}
-        found = []
+        tables = []
         for name, rows in self.files.items():
             structure, types = left.pop(f"{name}_structure", ""), left.pop(f"{name}_types", "")
             if not structure and types:
-                structure = ", ".join(f"_{place} {one}" for place, one in enumerate(types.split(","), 1))
+                structure = ", ".join(f"_{place} {column}" for place, column in enumerate(types.split(","), 1))
             if not structure:
-                raise errors.said(errors.BAD_ARGUMENTS, f"Neither structure nor types of external table {name[:60]!r}")
-            found.append(External(name, structure, left.pop(f"{name}_format", "TabSeparated"), rows))
-        return found, left
+                raise errors.refusal(
+                    errors.BAD_ARGUMENTS, f"Neither structure nor types of external table {name[:60]!r}"
+                )
+            tables.append(External(name, structure, left.pop(f"{name}_format", "TabSeparated"), rows))
+        return tables, left
 
 
 def parse(content_type: str, body: bytes) -> Form:
@@ -53,16 +55,16 @@ def parse(content_type: str, body: bytes) -> Form:
     boundary = _parameter("content-type", content_type, "boundary")
     _, *parts = (b"\r\n" + body).split(b"\r\n--" + boundary.encode())
     if not boundary or not parts or not parts[-1].startswith(b"--"):
-        raise errors.said(errors.BAD_ARGUMENTS, "The multipart form has no boundary or no end")
+        raise errors.refusal(errors.BAD_ARGUMENTS, "The multipart form has no boundary or no end")
     fields: dict[str, str] = {}
     files: dict[str, bytes] = {}
     for part in parts[:-1]:
         head, blank, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
-        about = _disposition(head)
-        name = _parameter("content-disposition", about, "name")
+        disposition = _disposition(head)
+        name = _parameter("content-disposition", disposition, "name")
         if not blank or not name:
-            raise errors.said(errors.BAD_ARGUMENTS, "A part of the multipart form has no name")
-        if _parameter("content-disposition", about, "filename"):
+            raise errors.refusal(errors.BAD_ARGUMENTS, "A part of the multipart form has no name")
+        if _parameter("content-disposition", disposition, "filename"):
             files[name] = content
         else:
             fields[name] = _text(content)
@@ -87,4 +89,4 @@ def _text(content: bytes) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise errors.said(errors.BAD_ARGUMENTS, f"A field of the form is not UTF-8: {error}") from error
+        raise errors.refusal(errors.BAD_ARGUMENTS, f"A field of the form is not UTF-8: {error}") from error

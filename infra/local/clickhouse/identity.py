@@ -22,7 +22,7 @@ class Identity:
         right = hmac.compare_digest(user.encode(errors="replace"), self.user.encode())
         right &= hmac.compare_digest(password.encode(errors="replace"), self.password.encode())
         if not right:
-            raise errors.said(
+            raise errors.refusal(
                 errors.AUTHENTICATION_FAILED,
                 f"{user[:64]}: Authentication failed: password is incorrect, or there is no user with such name",
             )

@@ -9,13 +9,14 @@ from enum import IntEnum
 
 import lz4.block
 import zstandard
+from clickhouse_cityhash.cityhash import CityHash128
 
 from infra.local.clickhouse import errors
-from infra.local.clickhouse.cityhash import cityhash128
 
 CHECKSUM_BYTES, HEADER_BYTES = 16, 9
 MOST_BYTES = 64 * 1024 * 1024
 WRITTEN_BYTES = 256 * 1024
+HALF = 2**64 - 1
 
 
 class _Method(IntEnum):
@@ -24,6 +25,15 @@ class _Method(IntEnum):
     NONE = 0x02
     LZ4 = 0x82
     ZSTD = 0x90
+
+
+def checksum(block: bytes) -> bytes:
+    """Return the 16 bytes that ClickHouse puts before a block: CityHash128 of version 1.0.2, lower half first.
+
+    Later versions of CityHash give other values; clickhouse-cityhash is the one that ClickHouse's own driver uses.
+    """
+    number: int = CityHash128(block)
+    return struct.pack("<QQ", number >> 64, number & HALF)
 
 
 class BlockDecoder:
@@ -38,22 +48,22 @@ class BlockDecoder:
         while len(self._left) >= CHECKSUM_BYTES + HEADER_BYTES:
             method, packed, plain = struct.unpack_from("<BII", self._left, CHECKSUM_BYTES)
             if not HEADER_BYTES <= packed <= MOST_BYTES or plain > MOST_BYTES:
-                raise errors.said(
+                raise errors.refusal(
                     errors.TOO_LARGE_SIZE_COMPRESSED, f"Block of {packed} bytes for {plain}: out of range"
                 )
             end = CHECKSUM_BYTES + packed
             if len(self._left) < end:
                 return
             block = bytes(self._left[CHECKSUM_BYTES:end])
-            if cityhash128(block) != self._left[:CHECKSUM_BYTES]:
-                raise errors.said(errors.CHECKSUM_DOESNT_MATCH, "Checksum of a compressed block doesn't match")
+            if checksum(block) != self._left[:CHECKSUM_BYTES]:
+                raise errors.refusal(errors.CHECKSUM_DOESNT_MATCH, "Checksum of a compressed block doesn't match")
             del self._left[:end]
             yield _unpack(method, block[HEADER_BYTES:], plain)
 
     def finish(self) -> None:
         """Raise when a block is incomplete."""
         if self._left:
-            raise errors.said(errors.CANNOT_DECOMPRESS, f"Compressed block is cut off: {len(self._left)} bytes left")
+            raise errors.refusal(errors.CANNOT_DECOMPRESS, f"Compressed block is cut off: {len(self._left)} bytes left")
 
 
 def _unpack(method: int, packed: bytes, size: int) -> bytes:
@@ -66,11 +76,11 @@ def _unpack(method: int, packed: bytes, size: int) -> bytes:
             case _Method.NONE:
                 plain = packed
             case other:
-                raise errors.said(errors.UNKNOWN_COMPRESSION_METHOD, f"Unknown compression method 0x{other:02x}")
+                raise errors.refusal(errors.UNKNOWN_COMPRESSION_METHOD, f"Unknown compression method 0x{other:02x}")
     except (lz4.block.LZ4BlockError, zstandard.ZstdError) as error:
-        raise errors.said(errors.CANNOT_DECOMPRESS, f"Cannot decompress a block: {error}") from error
+        raise errors.refusal(errors.CANNOT_DECOMPRESS, f"Cannot decompress a block: {error}") from error
     if len(plain) != size:
-        raise errors.said(errors.CANNOT_DECOMPRESS, f"A block holds {len(plain)} bytes and says {size}")
+        raise errors.refusal(errors.CANNOT_DECOMPRESS, f"A block holds {len(plain)} bytes and says {size}")
     return plain
 
 
@@ -90,7 +100,7 @@ class BlockEncoder:
         return b"".join(blocks)
 
     def flush(self) -> bytes:
-        """Return what is left."""
+        """Return the last block, or nothing when all bytes went out in full blocks."""
         left, self._left = bytes(self._left), bytearray()
         return _block(left) if left else b""
 
@@ -98,4 +108,4 @@ class BlockEncoder:
 def _block(plain: bytes) -> bytes:
     packed = bytes(lz4.block.compress(plain, store_size=False))
     block = struct.pack("<BII", _Method.LZ4, len(packed) + HEADER_BYTES, len(plain)) + packed
-    return cityhash128(block) + block
+    return checksum(block) + block

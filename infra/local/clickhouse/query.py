@@ -10,11 +10,11 @@ from infra.local.clickhouse import errors
 
 # Not settings of the engine. `client_protocol_version` may be sent and is not needed: Native is written at version 0,
 # which clients find out by looking at the first answer. The rest is meaningless with one user and no quotas.
-OURS = frozenset((
+OURS = (
     *("query", "user", "password", "database", "role", "default_format", "query_id", "readonly", "stacktrace"),
     *("session_id", "session_timeout", "session_check", "close_session", "compress", "decompress"),
     *("wait_end_of_query", "buffer_size", "client_protocol_version", "quota_key"),
-))  # fmt: skip
+)
 FLAGS = ("compress", "session_check", "close_session", "wait_end_of_query")
 FORMAT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SESSION_SECONDS = 60
@@ -44,7 +44,7 @@ class Query:
 
 def from_request(method: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> Query:
     """Read URL parameters and (lower-case) headers. GET implies read-only, as in ClickHouse."""
-    given = {name: flag(name, parameters) for name in FLAGS}
+    flags = {name: flag(name, parameters) for name in FLAGS}
     return Query(
         sql=parameters.get("query", "").encode(),
         query_id=_query_id(parameters.get("query_id") or headers.get("x-clickhouse-query-id") or str(uuid.uuid4())),
@@ -55,10 +55,10 @@ def from_request(method: str, parameters: Mapping[str, str], headers: Mapping[st
         readonly=_number("readonly", parameters) or (2 if method in {"GET", "HEAD"} else 0),
         session_id=parameters.get("session_id", ""),
         session_seconds=_session_seconds(parameters),
-        session_must_exist=given["session_check"],
-        close_session=given["close_session"],
-        wait_for_end=given["wait_end_of_query"],
-        native_response=given["compress"],
+        session_must_exist=flags["session_check"],
+        close_session=flags["close_session"],
+        wait_for_end=flags["wait_end_of_query"],
+        native_response=flags["compress"],
         accepted=headers.get("accept-encoding", ""),
     )
 
@@ -67,21 +67,21 @@ def flag(name: str, parameters: Mapping[str, str]) -> bool:
     """Return a parameter that is 0 or 1."""
     value = parameters.get(name, "0").lower()
     if value not in {"0", "1", "true", "false"}:
-        raise errors.said(errors.BAD_ARGUMENTS, f"Parameter {name} must be 0 or 1, not {value[:40]!r}")
+        raise errors.refusal(errors.BAD_ARGUMENTS, f"Parameter {name} must be 0 or 1, not {value[:40]!r}")
     return value in {"1", "true"}
 
 
 def _number(name: str, parameters: Mapping[str, str]) -> int:
     value = parameters.get(name, "0")
     if not value.isdecimal() or len(value) > 9:
-        raise errors.said(errors.BAD_ARGUMENTS, f"Parameter {name} must be a whole number, not {value[:40]!r}")
+        raise errors.refusal(errors.BAD_ARGUMENTS, f"Parameter {name} must be a whole number, not {value[:40]!r}")
     return int(value)
 
 
 def _session_seconds(parameters: Mapping[str, str]) -> int:
     value = parameters.get("session_timeout", str(SESSION_SECONDS))
     if not value.isdecimal() or not 0 < int(value[:9]) <= LONGEST_SESSION_SECONDS:
-        raise errors.said(
+        raise errors.refusal(
             errors.INVALID_SESSION_TIMEOUT,
             f"Invalid session timeout: {value[:40]!r}; it is between 1 and {LONGEST_SESSION_SECONDS} seconds",
         )
@@ -90,11 +90,13 @@ def _session_seconds(parameters: Mapping[str, str]) -> int:
 
 def _format(name: str) -> str:
     if not FORMAT.fullmatch(name):
-        raise errors.said(errors.UNKNOWN_FORMAT, f"Unknown format {name[:60]!r}")
+        raise errors.refusal(errors.UNKNOWN_FORMAT, f"Unknown format {name[:60]!r}")
     return name
 
 
 def _query_id(name: str) -> str:
     if not name.isprintable() or not name.isascii():
-        raise errors.said(errors.BAD_ARGUMENTS, f"query_id {name[:60]!r} has characters that cannot stand in a header")
+        raise errors.refusal(
+            errors.BAD_ARGUMENTS, f"query_id {name[:60]!r} has characters that cannot stand in a header"
+        )
     return name

@@ -13,7 +13,7 @@ CHUNK_BYTES = 256 * 1024
 
 
 class Reading:
-    """One SELECT that runs; its thread waits in the pipe while nobody reads."""
+    """One SELECT that runs; its thread waits in the pipe while the client does not read."""
 
     def __init__(self, connection: Connection, statement: Statement, output_format: str) -> None:
         self._connection = connection
@@ -52,6 +52,6 @@ class Reading:
         await self.done
 
     def close(self) -> None:
-        """Stop listening."""
+        """Close our end of the pipe; the engine's next write to it fails."""
         if self._pipe is not None:
             self._pipe.close()

@@ -1,7 +1,7 @@
 """ClickHouse's HTTP interface as an ASGI application."""
 
 import asyncio
-from collections.abc import Mapping, MutableMapping
+from collections.abc import AsyncIterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,7 +20,7 @@ from infra.local.clickhouse.identity import Identity
 from infra.local.clickhouse.native_blocks import BlockDecoder
 from infra.local.clickhouse.query import Query
 from infra.local.clickhouse.sessions import Sessions
-from infra.local.clickhouse.statement import Kind
+from infra.local.clickhouse.statement import StatementKind
 from infra.local.clickhouse.work import CANCEL_AGAIN_SECONDS, Work
 
 Scope = MutableMapping[str, Any]
@@ -37,11 +37,11 @@ class Server:
         self._identity = identity
         self._sessions = Sessions(engine)
         self._running: set[str] = set()
-        # Twice, so that cancelling always finds a thread.
+        # Twice as many, so that cancelling always finds a thread.
         self._threads = ThreadPoolExecutor(2 * MOST_QUERIES, thread_name_prefix="query")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one HTTP request; an error is an answer in ClickHouse's words."""
         path, method = scope["path"], scope["method"]
         if path in {"/ping", "/replicas_status"} or (path == "/" and method == "GET" and not scope["query_string"]):
             await PlainTextResponse("Ok.\n", media_type="text/html")(scope, receive, send)
@@ -53,7 +53,7 @@ class Server:
             await self._answer(scope, receive, send)
 
     async def close(self) -> None:
-        """Stop what still runs, then close every connection. The loop goes on meanwhile: it closes the pipes."""
+        """Stop what still runs, then close every connection. The event loop must run meanwhile: it closes the pipes."""
         while self._running:
             await asyncio.to_thread(self._engine.cancel_all)
             await asyncio.sleep(CANCEL_AGAIN_SECONDS)
@@ -68,13 +68,13 @@ class Server:
             self._identity.check(headers, parameters)
             body, tables = Body(receive, _decoders(headers, parameters)), list[External]()
             if headers.get("content-type", "").startswith("multipart/form-data"):
-                sent = form.parse(headers["content-type"], await body.all(form.LONGEST_BYTES, "The form"))
+                fields = form.parse(headers["content-type"], await body.all(form.LONGEST_BYTES, "The form"))
                 body = Body(_nothing, [])
-                tables, parameters = sent.tables(parameters)
-            asked = query.from_request(scope["method"], parameters, headers)
-            answer.add({"x-clickhouse-query-id": asked.query_id, "x-clickhouse-timezone": self._engine.timezone})
-            async with self._place(asked), self._work(asked) as (work, connection), work.external(tables):
-                result = await self._carry_out(work, connection, asked, body, answer, receive)
+                tables, parameters = fields.tables(parameters)
+            request = query.from_request(scope["method"], parameters, headers)
+            answer.add({"x-clickhouse-query-id": request.query_id, "x-clickhouse-timezone": self._engine.timezone})
+            async with self._place(request), self._work(request) as (work, connection), work.external(tables):
+                result = await self._carry_out(work, connection, request, body, answer, receive)
             await answer.finish(result)
         except errors.ClickHouseError as error:
             await answer.fail(error, self._engine.version)
@@ -82,37 +82,37 @@ class Server:
             return
 
     @asynccontextmanager
-    async def _place(self, asked: Query):  # type: ignore[no-untyped-def]  # noqa: ANN202  # a context without a value
+    async def _place(self, request: Query) -> AsyncIterator[None]:
         """Be one of the running queries, the only one of its id."""
-        if asked.query_id in self._running:
+        if request.query_id in self._running:
             code = errors.QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING
-            raise errors.said(code, f"Query with id = {asked.query_id} is already running")
+            raise errors.refusal(code, f"Query with id = {request.query_id} is already running")
         if len(self._running) >= MOST_QUERIES:
-            raise errors.said(errors.TOO_MANY_SIMULTANEOUS_QUERIES, f"Too many simultaneous queries: {MOST_QUERIES}")
-        self._running.add(asked.query_id)
+            raise errors.refusal(errors.TOO_MANY_SIMULTANEOUS_QUERIES, f"Too many simultaneous queries: {MOST_QUERIES}")
+        self._running.add(request.query_id)
         try:
             yield
         finally:
-            self._running.discard(asked.query_id)
+            self._running.discard(request.query_id)
 
     @asynccontextmanager
-    async def _work(self, asked: Query):  # type: ignore[no-untyped-def]  # noqa: ANN202  # (Work, Connection)
+    async def _work(self, request: Query) -> AsyncIterator[tuple[Work, Connection]]:
         """Give a connection prepared for the request, and take it back as the session left it."""
-        session = self._sessions.take(asked) if asked.session_id else None
+        session = self._sessions.take(request) if request.session_id else None
         connection = session.connection if session else await self._new_connection()
-        work = Work(self._engine, self._threads, connection, asked)
+        work = Work(self._engine, self._threads, connection, request)
         undo: list[str] = []
         try:
             if session:
-                undo = await work.call(settings.apply_for_once, connection, asked)
+                undo = await work.call(settings.apply_for_once, connection, request)
             else:
-                await work.call(settings.apply, connection, asked)
+                await work.call(settings.apply, connection, request)
             yield work, connection
         finally:
             for statement in undo:
                 await work.call(connection.run, statement)
             if session:
-                self._sessions.give_back(session, asked)
+                self._sessions.give_back(session, request)
             else:
                 connection.close()
 
@@ -120,26 +120,28 @@ class Server:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.connect)
 
     async def _carry_out(
-        self, work: Work, connection: Connection, asked: Query, body: Body, answer: Answer, receive: Receive
+        self, work: Work, connection: Connection, request: Query, body: Body, answer: Answer, receive: Receive
     ) -> Any:
         statement = await work.statement(body)
-        if asked.session_id:
-            await work.call(settings.refuse_writes, connection, asked, statement.head)
-        written = statement.format if statement.format and statement.kind is not Kind.INSERT else asked.format
-        content_type = self._engine.content_types.get(written.lower()) or TEXT
-        answer.describe(asked, written, content_type, self._encoding(asked))
-        if statement.kind is Kind.READ:
+        if request.session_id:
+            await work.call(settings.refuse_writes, connection, request, statement.head)
+        # The format of an INSERT is that of its data, not of its answer.
+        clause = statement.format if statement.kind is not StatementKind.INSERT else None
+        output_format = clause or request.format
+        content_type = self._engine.content_types.get(output_format.lower()) or TEXT
+        answer.describe(request, output_format, content_type, self._encoding(request))
+        if statement.kind is StatementKind.READ:
             return await work.read(statement, answer, receive)
-        if statement.kind is Kind.INSERT:
+        if statement.kind is StatementKind.INSERT:
             return await work.insert(statement, body)
         text, result = await work.other(statement)
         await answer.write(text)
         return result
 
-    def _encoding(self, asked: Query) -> str | None:
+    def _encoding(self, request: Query) -> str | None:
         name = "enable_http_compression"
-        enabled = asked.settings.get(name, self._engine.defaults[name])
-        return compression.chosen(asked.accepted) if enabled in {"1", "true"} else None
+        enabled = request.settings.get(name, self._engine.defaults[name])
+        return compression.preferred(request.accepted) if enabled in {"1", "true"} else None
 
 
 async def _nothing() -> dict[str, Any]:
@@ -155,5 +157,5 @@ def _parameters(query_string: bytes) -> Mapping[str, str]:
     try:
         pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict")
     except ValueError as error:
-        raise errors.said(errors.BAD_ARGUMENTS, f"The URL cannot be decoded: {error}") from error
+        raise errors.refusal(errors.BAD_ARGUMENTS, f"The URL cannot be decoded: {error}") from error
     return dict(pairs)

@@ -32,12 +32,12 @@ class Sessions:
         session = self._known.get(query.session_id)
         if session is None:
             if query.session_must_exist:
-                raise errors.said(errors.SESSION_NOT_FOUND, f"Session {query.session_id[:80]} not found")
+                raise errors.refusal(errors.SESSION_NOT_FOUND, f"Session {query.session_id[:80]} not found")
             if len(self._known) >= MOST:
-                raise errors.said(errors.TOO_MANY_SIMULTANEOUS_QUERIES, f"Too many sessions: {MOST}")
+                raise errors.refusal(errors.TOO_MANY_SIMULTANEOUS_QUERIES, f"Too many sessions: {MOST}")
             session = self._known[query.session_id] = Session(query.session_id, self._engine.connect())
         if session.busy:
-            raise errors.said(errors.SESSION_IS_LOCKED, f"Session {query.session_id[:80]} is locked by a query")
+            raise errors.refusal(errors.SESSION_IS_LOCKED, f"Session {query.session_id[:80]} is locked by a query")
         session.busy = True
         if session.timer is not None:
             session.timer.cancel()
@@ -53,7 +53,7 @@ class Sessions:
         session.timer = loop.call_later(query.session_seconds, self._close, session)
 
     def close(self) -> None:
-        """Close all."""
+        """Close every session with its connection, used or idle."""
         for session in list(self._known.values()):
             self._close(session)
 

@@ -23,7 +23,7 @@ def apply_for_once(connection: Connection, query: Query) -> list[str]:
     names = [name for name in query.settings if not name.startswith("param_")]
     if names:
         listed = ", ".join(map(quoted, names))
-        sql = f"SELECT name, value, changed FROM system.settings WHERE name IN ({listed})"  # noqa: S608  # quoted
+        sql = f"SELECT name, value, changed FROM system.settings WHERE name IN ({listed})"  # noqa: S608 - the names are quoted
         for line in connection.run(sql, "JSONCompactEachRow").bytes().splitlines():
             name, value, changed = json.loads(line)
             undo.append(f"SET {name} = {quoted(value) if changed else 'DEFAULT'}")
@@ -37,11 +37,11 @@ def apply_for_once(connection: Connection, query: Query) -> list[str]:
 def refuse_writes(connection: Connection, query: Query, sql: bytes) -> None:
     """Raise ClickHouseError (164) for a write in a read-only request on a session's connection.
 
-    There the setting would stay for ever, so the engine's classification of the statement is asked instead.
+    `SET readonly` cannot be undone in a session, so we go by the engine's own class of the statement instead.
     """
-    found = connection.raw.classify_query(sql.decode(errors="replace"))["query_class"]
-    if query.readonly and found.name in {"MUTATING", "MUTATING_GLOBAL"}:
-        raise errors.said(
+    query_class = connection.raw.classify_query(sql.decode(errors="replace"))["query_class"]
+    if query.readonly and query_class.name in {"MUTATING", "MUTATING_GLOBAL"}:
+        raise errors.refusal(
             errors.READONLY,
             "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly. You should use "
             "method POST for modifying queries",
@@ -55,6 +55,6 @@ def _put(connection: Connection, query: Query) -> None:
         connection.run(f"SET ROLE {quoted_name(query.role)}")
     for name in query.settings:
         if not NAME.fullmatch(name):
-            raise errors.said(errors.BAD_ARGUMENTS, f"Setting name {name[:60]!r} is not valid")
-    wanted = {**query.settings, "log_comment": query.query_id}
-    connection.run("SET " + ", ".join(f"{name} = {quoted(value)}" for name, value in wanted.items()))
+            raise errors.refusal(errors.BAD_ARGUMENTS, f"Setting name {name[:60]!r} is not valid")
+    values = {**query.settings, "log_comment": query.query_id}
+    connection.run("SET " + ", ".join(f"{name} = {quoted(value)}" for name, value in values.items()))

@@ -6,8 +6,9 @@ inside them means nothing. Everything else about the SQL is the engine's busines
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import takewhile
 
 from infra.local.clickhouse import errors
 
@@ -26,7 +27,7 @@ TOKEN = re.compile(
 NAMES_FOLLOW = (b"INTO", b"TABLE", b".")
 
 
-class Kind(Enum):
+class StatementKind(Enum):
     """How a statement is carried out."""
 
     READ = "its result is streamed"
@@ -52,7 +53,7 @@ class Statement:
     `data` is where an INSERT's own data begins in the text, or None.
     """
 
-    kind: Kind
+    kind: StatementKind
     head: bytes
     format: str | None = None
     tail: bytes = b""
@@ -88,67 +89,93 @@ def parse(text: bytes) -> Statement:
     insert = _insert(text)
     if insert is not None:
         return insert
-    found: list[Token] = []
+    statement: list[Token] = []
     for token in tokens(text):
-        if found and found[-1].kind == "end" and token.kind != "end":
-            raise errors.said(errors.SYNTAX_ERROR, f"Syntax error (Multi-statements are not allowed) at {token.start}")
-        _check(found[-1] if found else None, token)
-        found.append(token)
-    while found and found[-1].kind == "end":
-        found.pop()
-    if not found:
-        raise errors.said(errors.SYNTAX_ERROR, "Syntax error: Empty query")
-    kind = Kind.READ if _first_word(found) in {b"SELECT", b"WITH", b"FROM"} else Kind.OTHER
-    return _output(text, found, kind)
+        if statement and statement[-1].kind == "end" and token.kind != "end":
+            raise errors.refusal(
+                errors.SYNTAX_ERROR, f"Syntax error (Multi-statements are not allowed) at {token.start}"
+            )
+        _refuse_files(statement[-1] if statement else None, token)
+        statement.append(token)
+    while statement and statement[-1].kind == "end":
+        statement.pop()
+    if not statement:
+        raise errors.refusal(errors.SYNTAX_ERROR, "Syntax error: Empty query")
+    reads = _first_word(statement) in {b"SELECT", b"WITH", b"FROM"}
+    return _without_format(text, statement, StatementKind.READ if reads else StatementKind.OTHER)
 
 
-def _first_word(found: list[Token]) -> bytes:
-    return next((token.word for token in found if token.kind != "open"), b"")
+def _first_word(statement: list[Token]) -> bytes:
+    return next((token.word for token in statement if token.kind != "open"), b"")
 
 
-def _check(before: Token | None, token: Token) -> None:
+def _refuse_files(before: Token | None, token: Token) -> None:
+    """Raise where a client would name a file of the server's machine: the engine would write or read it."""
     if before is None or token.kind != "word" or before.kind != "word":
         return
     if (before.word, token.word) == (b"INTO", b"OUTFILE"):
-        raise errors.said(errors.INTO_OUTFILE_NOT_ALLOWED, "INTO OUTFILE is not allowed")
+        raise errors.refusal(errors.INTO_OUTFILE_NOT_ALLOWED, "INTO OUTFILE is not allowed")
     if (before.word, token.word) == (b"FROM", b"INFILE"):
-        raise errors.said(errors.UNKNOWN_TYPE_OF_QUERY, "Query has INFILE and was sent directly to the server")
+        raise errors.refusal(errors.UNKNOWN_TYPE_OF_QUERY, "Query has INFILE and was sent directly to the server")
 
 
-def _output(text: bytes, found: list[Token], kind: Kind) -> Statement:
+def _without_format(text: bytes, statement: list[Token], kind: StatementKind) -> Statement:
     """Split off `FORMAT name [SETTINGS …]` at the end."""
-    end = found[-1].end
-    outer = [place for place, token in enumerate(found) if token.depth == 0 and token.word == b"FORMAT"]
-    for place in reversed(outer):
-        after = found[place + 1 : place + 3]
+    end = statement[-1].end
+    places = [place for place, token in enumerate(statement) if token.depth == 0 and token.word == b"FORMAT"]
+    for place in reversed(places):
+        after = statement[place + 1 : place + 3]
         if place and after and after[0].kind == "word" and (len(after) == 1 or after[1].word == b"SETTINGS"):
             name = text[after[0].start : after[0].end].decode()
-            return Statement(kind, text[: found[place - 1].end], name, text[after[0].end : end])
+            return Statement(kind, text[: statement[place - 1].end], name, text[after[0].end : end])
     return Statement(kind, text[:end])
 
 
 def _insert(text: bytes) -> Statement | None:
     """Return an INSERT that takes data; None for anything else (an INSERT … SELECT without FORMAT is as good)."""
+    statement = takewhile(lambda token: token.kind != "end", _tokens_with_names(text))
+    return _data_clause(text, statement) if _reaches_insert(statement) else None
+
+
+def _tokens_with_names(text: bytes) -> Iterator[Token]:
+    """Yield the tokens; words that can only be names are marked so, since a table may be called `format`."""
     before: Token | None = None
-    inserts = from_select = False
     for token in tokens(text):
-        if before is None and token.word not in {b"INSERT", b"WITH"}:
-            return None
-        _check(before, token)
-        name = before is not None and before.word in NAMES_FOLLOW
-        if token.kind == "end":
-            return None
-        if before is not None and before.word == b"FORMAT" and inserts and token.kind == "word" and before.depth == 0:
-            data = _after_format(text, token.end)
-            name_of_format = text[token.start : token.end].decode()
-            return Statement(Kind.INSERT, text[: before.start], name_of_format, data=data, from_select=from_select)
-        if token.depth == 0 and token.kind == "word" and not name:
-            inserts = inserts or token.word == b"INSERT"
-            from_select = from_select or (inserts and token.word in {b"SELECT", b"WITH"})
-            if token.word == b"VALUES" and inserts and not from_select:
-                return Statement(Kind.INSERT, text[: token.start], "Values", data=token.end)
-        before = token if not (name and token.word == b"FORMAT") else Token("name", b"", 0, 0, 0)
+        _refuse_files(before, token)
+        if before is not None and before.word in NAMES_FOLLOW and token.kind == "word":
+            yield replace(token, kind="name", word=b"")
+        else:
+            yield token
+        before = token
+
+
+def _reaches_insert(statement: Iterator[Token]) -> bool:
+    """Read up to the keyword INSERT, which a WITH clause may precede."""
+    for place, token in enumerate(statement):
+        if place == 0 and token.word not in {b"INSERT", b"WITH"}:
+            return False
+        if _keyword(token) == b"INSERT":
+            return True
+    return False
+
+
+def _data_clause(text: bytes, statement: Iterator[Token]) -> Statement | None:
+    """Read what follows INSERT up to `FORMAT name` or VALUES, where its data begins."""
+    from_select, head_end = False, None
+    for token in statement:
+        if head_end is not None and token.kind == "word":
+            name, data = text[token.start : token.end].decode(), _after_format(text, token.end)
+            return Statement(StatementKind.INSERT, text[:head_end], name, data=data, from_select=from_select)
+        keyword = _keyword(token)
+        from_select = from_select or keyword in {b"SELECT", b"WITH"}
+        if keyword == b"VALUES" and not from_select:
+            return Statement(StatementKind.INSERT, text[: token.start], "Values", data=token.end)
+        head_end = token.start if keyword == b"FORMAT" else None
     return None
+
+
+def _keyword(token: Token) -> bytes:
+    return token.word if token.kind == "word" and token.depth == 0 else b""
 
 
 def _after_format(text: bytes, place: int) -> int:

@@ -1,4 +1,4 @@
-"""How the kinds of statements are carried out, each on a connection that nobody else uses meanwhile."""
+"""The kinds of statements carried out, each on a connection of its own."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +13,7 @@ from infra.local.clickhouse.engine import Connection, Engine, quoted_name
 from infra.local.clickhouse.form import External
 from infra.local.clickhouse.query import Query
 from infra.local.clickhouse.reading import Reading
-from infra.local.clickhouse.statement import Kind, Statement, parse
+from infra.local.clickhouse.statement import Statement, StatementKind, parse
 
 Value = TypeVar("Value")
 
@@ -42,21 +42,21 @@ class Work:
 
     @asynccontextmanager
     async def external(self, tables: list[External]) -> AsyncIterator[None]:
-        """Have these tables for the time of the query."""
-        made = []
+        """Hold these tables as temporary ones for the length of a block."""
+        names = []
         try:
             for table in tables:
                 name = quoted_name(table.name)
                 create = parse(f"CREATE TEMPORARY TABLE {name} ({table.structure})".encode())
                 await self.call(self._connection.run, create.head)
-                made.append(name)
+                names.append(name)
                 raw = self._connection.raw
                 handle = await self.call(raw.send_insert, f"INSERT INTO {name}", table.format)
                 await self.call(raw.insert_append, handle, table.rows)
                 await self.call(raw.insert_done, handle)
             yield
         finally:
-            for name in made:
+            for name in names:
                 await self.call(self._connection.run, f"DROP TEMPORARY TABLE {name}")
 
     async def statement(self, body: Body) -> Statement:
@@ -64,7 +64,7 @@ class Work:
         head, complete = await body.head(HEAD_BYTES)
         before = self._query.sql + b"\n" if self._query.sql else b""
         statement = await self.call(parse, before + head)
-        if statement.kind is not Kind.INSERT and not complete:
+        if statement.kind is not StatementKind.INSERT and not complete:
             head = await body.all(LONGEST_SQL_BYTES, "Max query size")
             statement = await self.call(parse, before + head)
         self._inline = (before + head)[statement.data : len(before)] if statement.data is not None else b""
@@ -117,7 +117,7 @@ class Work:
         await self._stop(reading)
 
     async def _stop(self, reading: Reading) -> None:
-        """Return when the query does not run any more; it may need telling twice when it has hardly begun."""
+        """Return when the query does not run any more; a query that has hardly begun may miss the first KILL."""
         reading.close()
         while not reading.done.done():
             await self.call(self._engine.cancel, self._query.query_id)

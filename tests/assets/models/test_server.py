@@ -19,8 +19,7 @@ from assets.models.names import MODEL
 from assets.models.registry import place
 from assets.models.server import environment
 from infra.errors import UnavailableError
-from infra.local import state
-from infra.local.lock import DirectoryLock
+from infra.local import data_directory, state
 from infra.settings import Settings
 from tests.conftest import eventually, free_port
 
@@ -83,9 +82,7 @@ def test_what_the_server_is_told_are_names_that_this_version_of_mlflow_reads() -
 def test_trainings_go_to_the_server_of_the_running_platform_and_into_a_file_without_one(tmp_path: Path) -> None:
     given = Settings(data_directory=tmp_path, mlflow_port=free_port())
     assert place(given) == (f"sqlite:///{tmp_path}/mlflow/mlflow.db", (tmp_path / "mlflow").as_uri())
-    lock = DirectoryLock(tmp_path)
-    lock.take()
-    (tmp_path / state.FILE).write_text('{"parts": {"mlflow": {}}}')
-    with pytest.raises(UnavailableError, match=f"{given.mlflow} does not answer"):
-        place(given)
-    lock.release()
+    with data_directory.take(tmp_path):
+        (tmp_path / state.FILE).write_text('{"parts": {"mlflow": {}}}')
+        with pytest.raises(UnavailableError, match=f"{given.mlflow} does not answer"):
+            place(given)

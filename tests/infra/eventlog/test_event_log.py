@@ -53,21 +53,21 @@ def topic(request: pytest.FixtureRequest) -> Position:
 
 def read_all(log: EventLog, position: Position, offset: int = 0, *, until: int) -> list[Message]:
     """Read until that many messages have come."""
-    found: list[Message] = []
+    messages: list[Message] = []
     deadline = time.monotonic() + 20
-    while len(found) < until and time.monotonic() < deadline:
-        found += log.read({position: offset + len(found)}, wait_ms=200)
-    return found
+    while len(messages) < until and time.monotonic() < deadline:
+        messages += log.read({position: offset + len(messages)}, wait_ms=200)
+    return messages
 
 
 def test_messages_come_back_in_order_with_dense_offsets(open_log: Open, topic: Position) -> None:
     log = open_log()
     payloads = [b"%d" % n for n in range(250)]
     assert log.append([(topic, p) for p in payloads]) == list(range(250))
-    found = read_all(open_log(), topic, until=250)
-    assert [m.payload for m in found] == payloads
-    assert [m.offset for m in found] == list(range(250))
-    assert {m.position for m in found} == {topic}
+    messages = read_all(open_log(), topic, until=250)
+    assert [m.payload for m in messages] == payloads
+    assert [m.offset for m in messages] == list(range(250))
+    assert {m.position for m in messages} == {topic}
 
 
 def test_reading_starts_at_any_offset_again_and_again(open_log: Open, topic: Position) -> None:
@@ -80,13 +80,13 @@ def test_reading_starts_at_any_offset_again_and_again(open_log: Open, topic: Pos
 def test_partitions_are_read_together_and_kept_apart(open_log: Open, topic: Position) -> None:
     log, other = open_log(), Position(topic.topic, 1)
     log.append([(topic, b"a"), (other, b"b"), (topic, b"c")])
-    offsets, found = {topic: 0, other: 0}, []
+    offsets, messages = {topic: 0, other: 0}, []
     deadline = time.monotonic() + 20
-    while len(found) < 3 and time.monotonic() < deadline:
+    while len(messages) < 3 and time.monotonic() < deadline:
         for message in log.read(offsets, wait_ms=200):
             offsets[message.position] = message.offset + 1
-            found.append((message.position.partition, message.offset, message.payload))
-    assert sorted(found) == [(0, 0, b"a"), (0, 1, b"c"), (1, 0, b"b")]
+            messages.append((message.position.partition, message.offset, message.payload))
+    assert sorted(messages) == [(0, 0, b"a"), (0, 1, b"c"), (1, 0, b"b")]
 
 
 def test_begin_and_end_of_an_unused_position_are_zero(open_log: Open, topic: Position) -> None:

@@ -72,8 +72,8 @@ async def until(condition, seconds=20.0):
 
 async def ready(supervisor):
     async with asyncio.timeout(20):
-        for keeper in supervisor.keepers.values():
-            await keeper.ready.wait()
+        for runner in supervisor.runners.values():
+            await runner.ready.wait()
 
 
 def starts(tmp_path):
@@ -98,12 +98,12 @@ def test_a_killed_process_is_started_again_and_becomes_ready_again(tmp_path):
     async def scenario():
         async with running(child(tmp_path, "cache")) as supervisor:
             await ready(supervisor)
-            keeper = supervisor.keepers["cache"]
-            first = keeper.process.pid
+            runner = supervisor.runners["cache"]
+            first = runner.process.pid
             (tmp_path / "cache.ready").unlink()
             os.kill(first, signal.SIGKILL)
-            await until(lambda: keeper.restarts == 1 and keeper.ready.is_set())
-            assert keeper.process.pid != first
+            await until(lambda: runner.restarts == 1 and runner.ready.is_set())
+            assert runner.process.pid != first
             return [int(pid) for _, pid, _ in starts(tmp_path)], first
 
     pids, first = asyncio.run(scenario())
@@ -111,20 +111,20 @@ def test_a_killed_process_is_started_again_and_becomes_ready_again(tmp_path):
 
 
 def test_the_pause_before_each_further_start_doubles_up_to_its_cap(tmp_path):
-    shown = io.StringIO()
+    screen = io.StringIO()
 
     async def scenario():
         failing = child(tmp_path, "weak", code="raise SystemExit(3)", vital=False)
-        output = Output(["weak"], shown)
+        output = Output(["weak"], screen)
         supervisor = Supervisor([failing], output, PATIENCE)
         task = asyncio.create_task(supervisor.run())
-        await until(lambda: supervisor.keepers["weak"].restarts >= 4)
+        await until(lambda: supervisor.runners["weak"].restarts >= 4)
         supervisor.stop()
         await task
         output.close()
 
     asyncio.run(scenario())
-    pauses = re.findall(r"ended with exit code 3; starts again in ([\d.]+) s", shown.getvalue())
+    pauses = re.findall(r"ended with exit code 3; starts again in ([\d.]+) s", screen.getvalue())
     assert pauses[:4] == ["0.02", "0.04", "0.08", "0.08"]
 
 
@@ -150,8 +150,9 @@ def test_a_service_that_refuses_its_settings_ends_the_platform(tmp_path):
 
 
 def test_a_server_elsewhere_that_does_not_answer_is_named_with_its_setting(tmp_path):
-    away = Service("valkey", "redis://:secret@elsewhere:1/0", never, url_setting="CAP_VALKEY_URL",
-                   ready_within_seconds=0.1)  # fmt: skip
+    away = Service(
+        "valkey", "redis://:secret@elsewhere:1/0", never, url_setting="CAP_VALKEY_URL", ready_within_seconds=0.1
+    )
 
     async def scenario():
         await Supervisor([away, child(tmp_path, "api", "valkey")], Output([], io.StringIO()), PATIENCE).run()
@@ -163,15 +164,20 @@ def test_a_server_elsewhere_that_does_not_answer_is_named_with_its_setting(tmp_p
 
 
 def test_a_process_of_ours_that_is_late_is_waited_for(tmp_path):
-    late = child(tmp_path, "realtime", vital=False, ready_within_seconds=0.0, code=CHILD.replace(
-        '(folder / f"{name}.ready").touch()', "", 1))  # fmt: skip
+    late = child(
+        tmp_path,
+        "realtime",
+        vital=False,
+        ready_within_seconds=0.0,
+        code=CHILD.replace('(folder / f"{name}.ready").touch()', "", 1),
+    )
 
     async def scenario():
         async with running(late, patience=Patience(probe_pause=0.01, news=0.01)) as supervisor:
-            await until(lambda: "not ready after" in supervisor.keepers["realtime"]._output.last.get("realtime", ""))
+            await until(lambda: "not ready after" in supervisor.runners["realtime"]._output.last.get("realtime", ""))
             (tmp_path / "realtime.ready").touch()
             await ready(supervisor)
-            return supervisor.keepers["realtime"].restarts
+            return supervisor.runners["realtime"].restarts
 
     assert asyncio.run(scenario()) == 0
 
@@ -188,7 +194,7 @@ signal.pause()
     async def scenario():
         async with running(child(tmp_path, "deaf", code=deaf), patience=Patience(probe_pause=0.01, stop=0.2)) as it:
             await ready(it)
-            process = psutil.Process(it.keepers["deaf"].process.pid)
+            process = psutil.Process(it.runners["deaf"].process.pid)
             return [process, *process.children()]
 
     family = asyncio.run(scenario())
@@ -198,10 +204,10 @@ signal.pause()
 
 
 def test_lines_are_shown_behind_the_name_also_without_an_end_and_in_any_encoding(tmp_path):
-    shown = io.StringIO()
+    screen = io.StringIO()
 
     async def scenario():
-        output = Output(["a", "long"], shown)
+        output = Output(["a", "long"], screen)
         ours, theirs = os.pipe()
         with os.fdopen(theirs, "wb") as pipe:
             pipe.write(b"first\r\nsecond \xff\n" + b"x" * 40_000 + b"\nlast")
@@ -209,5 +215,5 @@ def test_lines_are_shown_behind_the_name_also_without_an_end_and_in_any_encoding
         output.close()
 
     asyncio.run(scenario())
-    lines = shown.getvalue().splitlines()
+    lines = screen.getvalue().splitlines()
     assert lines == ["a    │ first", "a    │ second \ufffd", f"a    │ {'x' * 40_000}", "a    │ last"]

@@ -39,8 +39,10 @@ class Server:
         with self.path.with_suffix(".log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "infra.local.clickhouse", "--path", self.path, "--port", str(self.port)],
-                stdout=log, stderr=subprocess.STDOUT, env={**clean, "CAP_CLICKHOUSE_PASSWORD": self.password},
-            )  # fmt: skip
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**clean, "CAP_CLICKHOUSE_PASSWORD": self.password},
+            )
         return self
 
     def ready(self, seconds: float = 30.0) -> "Server":
@@ -65,14 +67,14 @@ class Server:
 @pytest.fixture
 def make_server(tmp_path):
     """A function that makes servers, all on one directory; they are killed afterwards."""
-    made: list[Server] = []
+    servers: list[Server] = []
 
     def make(path: Path = tmp_path / "clickhouse", password: str = "") -> Server:
-        made.append(Server(path, free_port(), password))
-        return made[-1]
+        servers.append(Server(path, free_port(), password))
+        return servers[-1]
 
     yield make
-    for server in made:
+    for server in servers:
         if server.process is not None and server.process.poll() is None:
             server.process.kill()
             server.process.wait(10)

@@ -131,19 +131,6 @@ def test_a_wrong_cell_is_named(ask, table):
     assert ask(f"SELECT count() FROM {table}").text == "0\n"
 
 
-def test_clickhouses_own_blocks_both_ways(server, ask, table):
-    with server.client() as client:
-        packed = client.post(
-            "/", params={"compress": "1", "query": "SELECT 1, 'a' UNION ALL SELECT 2, 'b' ORDER BY 1 FORMAT CSV"}
-        )
-        assert packed.content[16] == 0x82
-        into = {"decompress": "1", "query": f"INSERT INTO {table} FORMAT CSV"}
-        assert client.post("/", params=into, content=packed.content).text == ""
-        assert ask(f"SELECT * FROM {table} ORDER BY id").text == "1\ta\n2\tb\n"
-        wrong = bytes([packed.content[0] ^ 1]) + packed.content[1:]
-        assert code_of(client.post("/", params=into, content=wrong)) == 40
-
-
 def test_a_body_sent_in_pieces_of_one_byte(server, ask, table):
     with server.client() as client:
         pieces = (bytes([byte]) for byte in f"INSERT INTO {table} FORMAT CSV\n".encode() + ROWS)

@@ -27,10 +27,10 @@ def client(server):
 
 def test_rows_come_back_as_they_went_in(client):
     assert client.insert("cc", ROWS, column_names=list("abcdef")).written_rows == 2
-    found = client.query("SELECT * FROM cc ORDER BY a")
-    assert [list(row) for row in found.result_rows] == ROWS
-    assert found.column_names == tuple("abcdef")
-    assert found.summary["read_rows"] == "2"
+    answer = client.query("SELECT * FROM cc ORDER BY a")
+    assert [list(row) for row in answer.result_rows] == ROWS
+    assert answer.column_names == tuple("abcdef")
+    assert answer.summary["read_rows"] == "2"
 
 
 def test_parameters_are_bound_by_the_server(client):
@@ -68,10 +68,10 @@ def test_compression_both_ways(client, server, method):
 
 
 def test_settings_of_a_query_and_of_the_session(client):
-    wanted = "SELECT getSetting('max_threads'), getSetting('max_block_size')"
+    sql = "SELECT getSetting('max_threads'), getSetting('max_block_size')"
     client.command("SET max_threads = 3")
-    assert client.query(wanted, settings={"max_block_size": 123}).result_rows == [(3, 123)]
-    threads, size = client.query(wanted).result_rows[0]
+    assert client.query(sql, settings={"max_block_size": 123}).result_rows == [(3, 123)]
+    threads, size = client.query(sql).result_rows[0]
     assert (threads, size != 123) == (3, True)
     client.command("CREATE TEMPORARY TABLE held (x Int8)")
     client.insert("held", [[1], [2]], column_names=["x"])
@@ -79,8 +79,8 @@ def test_settings_of_a_query_and_of_the_session(client):
 
 
 def test_external_data_is_a_table_for_one_query(client):
-    sent = ExternalData(file_name="wanted.csv", data=b"1\n2\n", fmt="CSV", structure="x UInt32")
-    assert client.query("SELECT sum(x) FROM wanted", external_data=sent).result_rows == [(3,)]
+    numbers = ExternalData(file_name="wanted.csv", data=b"1\n2\n", fmt="CSV", structure="x UInt32")
+    assert client.query("SELECT sum(x) FROM wanted", external_data=numbers).result_rows == [(3,)]
     with pytest.raises(DatabaseError, match="code: 60"):
         client.query("SELECT sum(x) FROM wanted")
 
@@ -112,9 +112,9 @@ def test_an_error_in_the_middle_of_a_result_is_an_error_for_the_reader(client):
 
 def test_the_asynchronous_client_runs_queries_side_by_side(server):
     async def ask() -> list[int]:
-        given = {"host": "127.0.0.1", "port": server.port, "password": server.password}
-        async with await clickhouse_connect.get_async_client(**given) as client:
+        options = {"host": "127.0.0.1", "port": server.port, "password": server.password}
+        async with await clickhouse_connect.get_async_client(**options) as client:
             queries = (client.query("SELECT {n:UInt32} + sleep(0.2)", parameters={"n": n}) for n in range(6))
-            return [found.result_rows[0][0] for found in await asyncio.gather(*queries)]
+            return [answer.result_rows[0][0] for answer in await asyncio.gather(*queries)]
 
     assert asyncio.run(ask()) == list(range(6))

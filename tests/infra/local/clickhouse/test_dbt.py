@@ -70,6 +70,6 @@ def test_dbt_builds_tables_and_increments_and_tests_them_twice(project) -> None:
         assert done.returncode == 0, done.stdout
         with server.client() as client:
             answer = client.post("/", content="SELECT count(), sum(value) FROM spike.running FORMAT TSV").text.split()
-        wanted = [2 * n + (5 if upto == 5 or n < 4 else 8) for n in range(upto)]  # row 4 was replaced, not added
-        assert [int(one) for one in answer] == [upto, sum(wanted)]
+        values = [2 * n + (5 if upto == 5 or n < 4 else 8) for n in range(upto)]  # row 4 was replaced, not added
+        assert list(map(int, answer)) == [upto, sum(values)]
         assert "PASS=6" in done.stdout

@@ -71,7 +71,7 @@ def test_a_client_that_goes_away_stops_its_query(make_server, eventually):
             client.stream("POST", "/", content="SELECT number FROM system.numbers") as answer,
         ):
             next(answer.iter_raw())
-            assert watching.post("/", content=running).text == "1\n"
+            eventually(lambda: watching.post("/", content=running).text == "1\n", "the query is listed")
         eventually(lambda: watching.post("/", content=running).text == "0\n", "the query ends")
 
 

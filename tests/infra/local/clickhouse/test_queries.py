@@ -115,8 +115,13 @@ def test_the_password_in_headers_in_basic_and_in_the_url(server):
 
 
 def test_a_wrong_password_user_or_none_is_refused(server):
-    ways = [{}, {"auth": ("default", "wrong")}, {"auth": ("other", server.password)}, {"params": {"password": "é"}},
-            {"headers": {"Authorization": "Basic ???"}}]  # fmt: skip
+    ways = [
+        {},
+        {"auth": ("default", "wrong")},
+        {"auth": ("other", server.password)},
+        {"params": {"password": "é"}},
+        {"headers": {"Authorization": "Basic ???"}},
+    ]
     for way in ways:
         answer = httpx.post(server.url, content="SELECT 1", trust_env=False, **way)
         assert (answer.status_code, code_of(answer)) == (403, 516)

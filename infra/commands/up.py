@@ -2,18 +2,17 @@
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from infra.local import state
+from infra.local.data_directory import take
 from infra.local.guardian import guard
-from infra.local.lock import DirectoryLock
 from infra.local.output import Output
-from infra.local.platform import only as choose
-from infra.local.platform import services, simulator_url
+from infra.local.platform import only as parts_named
+from infra.local.platform import services, with_settings
 from infra.local.ports import check_free
 from infra.local.service import Service
 from infra.local.supervisor import Supervisor
@@ -32,35 +31,25 @@ def up(
     ] = None,
 ) -> None:
     """Start PostgreSQL, Valkey, ClickHouse, ingestion, realtime, lake, API, Dagster and MLflow; run until Ctrl-C."""
-    given = settings()
-    directory = (data_directory or given.data_directory).absolute()
-    given = given.model_copy(update={"data_directory": directory})
-    parts = services(given, simulate=simulate)
+    config = settings()
+    directory = (data_directory or config.data_directory).absolute()
+    config = config.model_copy(update={"data_directory": directory})
+    parts = services(config, simulate=simulate)
     if only:
-        parts = choose(parts, only)
-    lock = DirectoryLock(directory)
-    lock.take()
-    check_free(parts)
-    code = guard(lambda: asyncio.run(_supervise(parts, given, simulate)))
-    lock.release()
+        parts = parts_named(parts, only)
+    with take(directory):
+        check_free(parts)
+        code = guard(lambda: asyncio.run(_supervise(parts, config, simulate=simulate)))
     raise typer.Exit(code)
 
 
-def _with_settings(part: Service, given: Settings, simulate: bool) -> Service:
-    """Tell a process what the options of `cap up` changed; all else it reads from the environment as we did."""
-    changed = {f"{PREFIX}DATA_DIRECTORY": str(given.data_directory)}
-    if simulate:
-        changed[f"{PREFIX}SIMULATOR_URL"] = simulator_url(given)
-    return replace(part, environment={**part.environment, **changed})
-
-
-async def _supervise(parts: tuple[Service, ...], given: Settings, simulate: bool) -> int:
-    parts = tuple(_with_settings(part, given, simulate) for part in parts)
+async def _supervise(parts: tuple[Service, ...], config: Settings, *, simulate: bool) -> int:
+    parts = tuple(with_settings(part, config, simulate=simulate) for part in parts)
     output = Output(["cap", *(part.name for part in parts)])
 
     def changed() -> None:
         with suppress(OSError):  # a full disk is the servers' to report; this file only tells `cap doctor` more
-            state.write(given.data_directory, supervisor.keepers.values(), simulate=simulate)
+            state.write(config.data_directory, supervisor.runners.values(), simulate=simulate)
 
     supervisor = Supervisor(parts, output, changed=changed)
     for part in parts:
@@ -80,7 +69,7 @@ async def _supervise(parts: tuple[Service, ...], given: Settings, simulate: bool
     return 0
 
 
-def _described() -> str:
+def _settings_help() -> str:
     """Return every setting with its meaning and default, for `cap up --help`."""
     lines = []
     for name, field in Settings.model_fields.items():
@@ -95,4 +84,4 @@ def _short(default: object) -> str:
     return str(default)
 
 
-up.__doc__ = f"{up.__doc__}\n\nSettings are environment variables:\n\n{_described()}"
+up.__doc__ = f"{up.__doc__}\n\nSettings are environment variables:\n\n{_settings_help()}"

@@ -30,12 +30,12 @@ def wait_until(condition, what: str, seconds: float = 30.0):
 
 def still_alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Return those that still run; the number of a dead one may belong to another process by now."""
-    found = []
+    running = []
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
+                running.append(process)
+    return running
 
 
 @pytest.fixture
@@ -105,15 +105,20 @@ class Platform:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            self.cap(*arguments), capture_output=True, text=True, check=False, env=self.everything(), timeout=60,
+            self.cap(*arguments),
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self.everything(),
+            timeout=60,
             preexec_fn=self._become,
-        )  # fmt: skip
+        )
 
 
 @pytest.fixture
 def make_platform(tmp_path):
     """A function that makes platforms on one data directory; all are killed afterwards."""
-    made: list[Platform] = []
+    platforms: list[Platform] = []
     environment = {"CAP_POSTGRES_PORT": str(free_port()), "CAP_VALKEY_PORT": str(free_port())}
 
     def make(user: str | None = None, **settings: str) -> Platform:
@@ -121,11 +126,11 @@ def make_platform(tmp_path):
         home.mkdir(exist_ok=True)
         if user is not None:
             os.chown(home, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
-        made.append(Platform(home / "data", user, {**environment, **settings}))
-        return made[-1]
+        platforms.append(Platform(home / "data", user, {**environment, **settings}))
+        return platforms[-1]
 
     yield make
-    for platform in made:
+    for platform in platforms:
         if platform.process is not None and platform.process.poll() is None:
             for process in platform.family():
                 with suppress(psutil.NoSuchProcess):

@@ -1,4 +1,4 @@
-"""Keeps one service running: starts it, sees it become ready, starts it again when it ends, stops it."""
+"""Runs one service: starts it, sees it become ready, starts it again when it ends, stops it."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from infra.local.patience import Patience
 from infra.local.service import Service
 
 
-class Keeper:
+class ServiceRunner:
     """The life of one service. `ready` is set from the first answer of its process until that process ends."""
 
     def __init__(self, service: Service, output: Output, patience: Patience, changed: Callable[[], None]) -> None:
@@ -31,7 +31,7 @@ class Keeper:
         self._was_ready = False
         self._reader: asyncio.Task[None] | None = None
 
-    async def keep(self) -> NoReturn:
+    async def run(self) -> NoReturn:
         """Run until cancelled.
 
         Raises UnavailableError when a vital service does not become ready, SettingsError when the service says so.
@@ -43,7 +43,7 @@ class Keeper:
         failures = 0
         while True:
             started = time.monotonic()
-            code = await self._run()
+            code = await self._run_once()
             lived = time.monotonic() - started
             failures = 1 if lived >= self._patience.healthy_after else failures + 1
             self._judge(code, failures)
@@ -68,7 +68,7 @@ class Keeper:
                 await process.wait()
         await self._end_of_output(process.pid)
 
-    async def _run(self) -> int:
+    async def _run_once(self) -> int:
         """Start the process, see it become ready, and return its exit code when it has ended."""
         self.process = process = await self._start()
         self._changed()
@@ -93,10 +93,14 @@ class Keeper:
         self._reader = asyncio.create_task(self._output.follow(self.service.name, os.fdopen(ours, "rb", 0)))
         try:
             return await asyncio.create_subprocess_exec(
-                *self.service.command, stdin=asyncio.subprocess.DEVNULL, stdout=theirs, stderr=theirs,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **self.service.environment}, start_new_session=True,
+                *self.service.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=theirs,
+                stderr=theirs,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **self.service.environment},
+                start_new_session=True,
                 preexec_fn=partial(die_with_parent, os.getpid(), signal.SIGKILL),
-            )  # fmt: skip
+            )
         finally:
             os.close(theirs)
 
