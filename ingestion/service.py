@@ -1,35 +1,29 @@
-"""`cap ingest`: all exchanges into the event log."""
+"""All exchanges of one process: opened side by side, warmed up together, published into one event log."""
 
 import asyncio
-import signal
-import sys
-import time
 from collections import defaultdict
 
 import structlog
-import uvloop
 
-from infra import clock, log
-from infra.errors import InputError, SettingsError, UnavailableError
-from infra.eventlog import EventLog, Position, open_log
-from infra.metrics import serve_metrics
-from infra.settings import Settings, settings
-from ingestion.decoding.batch import flooded, load_scanner
-from ingestion.exchange import Exchange, Watched, symbol_wanted
+from infra import clock
+from infra.errors import UnavailableError
+from infra.eventlog import EventLog, Position
+from infra.settings import Settings
+from ingestion.exchange import Watched
 from ingestion.exchanges import open_exchange
+from ingestion.floods import load_scanner_in_floods
 from ingestion.market import Instrument, Symbol
 from ingestion.memory import Memory
 from ingestion.messages import DEAD_LETTER_TOPIC, TRADES_TOPIC, History, encode, partition_of
-from ingestion.only_writer import lock
 from ingestion.publish import Publisher
 from ingestion.spill import Spill
 from ingestion.streams import plan
-from ingestion.streams.backoff import Backoff
 from ingestion.streams.feed import Feed, keep
 from ingestion.streams.flow import Flow
 from ingestion.streams.healing import Healer
 from ingestion.streams.keeping import Keeper
 from ingestion.streams.limiter import Bucket
+from ingestion.streams.listing import instruments
 from ingestion.streams.notes import Told, write_note
 from ingestion.streams.rest import RestClient
 from ingestion.streams.warmup import Member, warm_up
@@ -45,36 +39,36 @@ RECALL = 10 * clock.SECOND
 
 
 class Ingestion:
-    """Everything of one process."""
+    """What `cap ingest` runs: for each exchange a REST client, a healer, a feed and its connections."""
 
-    def __init__(self, given: Settings, event_log: EventLog) -> None:
+    def __init__(self, config: Settings, event_log: EventLog) -> None:
         """Prepare; nothing is connected yet."""
-        self.settings, self.log = given, event_log
-        directory = given.data_directory / "ingestion"
-        self.tape = Tape(directory / "tape", keep_hours=given.tape_hours)
+        self.settings, self.log = config, event_log
+        directory = config.data_directory / "ingestion"
+        self.tape = Tape(directory / "tape", keep_hours=config.tape_hours)
         self.publisher = Publisher(event_log, Spill(directory / "spill.bin"))
         self.keepers: list[Keeper | Watcher] = []
-        self.connecting = set(given.exchanges)
-        self.wanted = [Symbol.parse(one) for one in given.symbols if one != "*"]
+        self.connecting = set(config.exchanges)
+        self.symbols = [Symbol.parse(name) for name in config.symbols if name != "*"]
         self._members: dict[str, list[Member]] = {}
         self._feeds: list[Feed] = []
         self._tail: list[Frame] = []
 
     def ready(self) -> dict[str, bool]:
-        """Name each needed part and whether it works."""
+        """Return each needed part and whether it works, for the probe of readiness."""
         return {
             "event log": self.publisher.reachable and self.publisher.failure is None,
             "exchanges": not self.connecting and all(keeper.up for keeper in self.keepers),
         }
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until told to stop."""
+        """Work until `stop` is set. Raises what ended the publisher."""
         memory = await asyncio.to_thread(self._remember)
         async with asyncio.TaskGroup() as tasks:
             opening = [tasks.create_task(self._open(name, memory, tasks)) for name in self.settings.exchanges]
             tasks.create_task(self._clocks())
             tasks.create_task(self._expire())
-            tasks.create_task(scan_floods())
+            tasks.create_task(load_scanner_in_floods())
             tasks.create_task(self._warm(opening, memory, tasks))
             await self._until(stop)
             raise asyncio.CancelledError
@@ -90,10 +84,12 @@ class Ingestion:
 
     async def _warm(self, opening: list[asyncio.Task[str]], memory: Memory, tasks: asyncio.TaskGroup) -> None:
         """Warm all symbols up together; an exchange that answers later is warmed up when it does."""
+        # One message of history holds all exchanges of a symbol, so that its composite begins with all of them. An
+        # exchange that is down must not keep the others' trades back for that.
         done, late = await asyncio.wait(opening, timeout=LATE_SECONDS)
-        self._warm_up({one.result() for one in done}, memory, tasks)
-        for one in asyncio.as_completed(late):
-            self._warm_up({await one}, memory, tasks)
+        self._warm_up({opened.result() for opened in done}, memory, tasks)
+        for opened in asyncio.as_completed(late):
+            self._warm_up({await opened}, memory, tasks)
 
     def _warm_up(self, names: set[str], memory: Memory, tasks: asyncio.TaskGroup) -> None:
         by_symbol: dict[str, list[Member]] = defaultdict(list)
@@ -123,7 +119,8 @@ class Ingestion:
         )  # fmt: skip
         healer.feed = feed
         self.tape.beginnings.append(feed.followed)
-        flows = [self._flow(feed, one, memory) for one in await self._instruments(exchange, rest)]
+        listed = await instruments(exchange, rest, self.symbols)
+        flows = [self._flow(feed, instrument, memory) for instrument in listed]
         feed.recall(self._tail)
         self._members[name] = [(feed, healer, rest, flow) for flow in flows]
         self._feeds.append(feed)
@@ -152,23 +149,6 @@ class Ingestion:
             self.keepers.append(watcher)
             tasks.create_task(watcher.run())
         self._opened(exchange.name, len(flows))
-
-    async def _instruments(self, exchange: Exchange, rest: RestClient) -> list[Instrument]:
-        """Ask until the exchange answers; symbols it does not list are named and left out."""
-        backoff = Backoff(1.0)
-        while True:
-            try:
-                listed = await exchange.instruments(rest)
-                break
-            except (UnavailableError, InputError, KeyError, ValueError, TypeError) as error:
-                structlog.get_logger().warning("no instruments yet", exchange=exchange.name, reason=str(error)[:200])
-                await asyncio.sleep(backoff.delay())
-        found = [one for one in listed if symbol_wanted(one, self.wanted)]
-        missing = set(self.wanted) - {one.symbol for one in found}
-        if missing:
-            names = ", ".join(sorted(map(str, missing)))
-            structlog.get_logger().warning("not listed", exchange=exchange.name, symbols=names)
-        return found
 
     @staticmethod
     def _flow(feed: Feed, instrument: Instrument, memory: Memory) -> Flow:
@@ -203,62 +183,3 @@ class Ingestion:
                 except UnavailableError as error:
                     structlog.get_logger().warning("retention has to wait", reason=str(error))
             await asyncio.sleep(EXPIRE_SECONDS)
-
-
-async def scan_floods() -> None:
-    """Load the scanner when frames come in floods; it is compiled, once per version, in a process beside ours."""
-    while not flooded():  # noqa: ASYNC110 - decoders know no event loop
-        await asyncio.sleep(1.0)
-    compiler = await asyncio.create_subprocess_exec(sys.executable, "-m", "ingestion.decoding.batch")
-    try:
-        await compiler.wait()
-    except asyncio.CancelledError:
-        compiler.kill()
-        raise
-    await asyncio.to_thread(load_scanner)
-    structlog.get_logger().info("frames in floods are read by the scanner")
-
-
-def open_when_there(given: Settings, seconds: float = 30.0) -> EventLog:
-    """Open the event log once it answers. Raises UnavailableError."""
-    deadline, opened = time.monotonic() + seconds, open_log(given)
-    while True:
-        try:
-            opened.end(Position(TRADES_TOPIC, 0))
-        except UnavailableError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.25)
-        else:
-            return opened
-
-
-def ingest() -> None:
-    """Follow the exchanges: trades, their own candles and funding, into the event log; raw frames onto the tape."""
-    given = settings()
-    if not given.exchanges:
-        raise SettingsError("CAP_EXCHANGES is empty; write CAP_EXCHANGES='[\"binance\"]'")
-    log.configure("ingestion")
-    held = lock(given.data_directory / "ingestion")
-    event_log = open_when_there(given)
-    service = Ingestion(given, event_log)
-    server = serve_metrics(given.host, given.ingestion_metrics_port, service.ready)
-    try:
-        uvloop.run(_run(service))
-    finally:
-        service.publisher.close()
-        service.tape.close()
-        server.close()
-        held.close()
-    if service.publisher.failure is not None:
-        raise service.publisher.failure
-
-
-async def _run(service: Ingestion) -> None:
-    stop = asyncio.Event()
-    for one in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(one, stop.set)
-    try:
-        await service.run(stop)
-    except asyncio.CancelledError:
-        structlog.get_logger().info("stopped")
