@@ -18,14 +18,15 @@ from ingestion.messages import DEAD_LETTER_TOPIC, TRADES_TOPIC, History, encode,
 from ingestion.publish import Publisher
 from ingestion.spill import Spill
 from ingestion.streams import plan
-from ingestion.streams.feed import Feed, keep
+from ingestion.streams.feed import Feed
 from ingestion.streams.flow import Flow
 from ingestion.streams.healing import Healer
-from ingestion.streams.keeping import Keeper
 from ingestion.streams.limiter import Bucket
 from ingestion.streams.listing import instruments
-from ingestion.streams.notes import Told, write_note
+from ingestion.streams.notes import Published, write_note
+from ingestion.streams.recording import record
 from ingestion.streams.rest import RestClient
+from ingestion.streams.subscription_group import SubscriptionGroup
 from ingestion.streams.warmup import Member, warm_up
 from ingestion.streams.watching import Watcher
 from ingestion.tape import Frame, Tape, read_tail
@@ -47,7 +48,7 @@ class Ingestion:
         directory = config.data_directory / "ingestion"
         self.tape = Tape(directory / "tape", keep_hours=config.tape_hours)
         self.publisher = Publisher(event_log, Spill(directory / "spill.bin"))
-        self.keepers: list[Keeper | Watcher] = []
+        self.sources: list[SubscriptionGroup | Watcher] = []
         self.connecting = set(config.exchanges)
         self.symbols = [Symbol.parse(name) for name in config.symbols if name != "*"]
         self._members: dict[str, list[Member]] = {}
@@ -58,7 +59,7 @@ class Ingestion:
         """Return each needed part and whether it works, for the probe of readiness."""
         return {
             "event log": self.publisher.reachable and self.publisher.failure is None,
-            "exchanges": not self.connecting and all(keeper.up for keeper in self.keepers),
+            "exchanges": not self.connecting and all(source.up for source in self.sources),
         }
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -110,13 +111,12 @@ class Ingestion:
                 continue
 
     async def _open(self, name: str, memory: Memory, tasks: asyncio.TaskGroup) -> str:
+        """Follow an exchange once it has said what it lists; return its name."""
         exchange = open_exchange(name, self.settings.simulator_url)
         rest = RestClient(exchange)
         healer = Healer(rest)
-        feed = Feed(
-            exchange, self.publisher, self.tape, self.settings.partitions, healer.on_hole,
-            simulated=self.settings.simulated,
-        )  # fmt: skip
+        config = self.settings
+        feed = Feed(exchange, self.publisher, self.tape, config.partitions, healer.on_hole, simulated=config.simulated)
         healer.feed = feed
         self.tape.beginnings.append(feed.followed)
         listed = await instruments(exchange, rest, self.symbols)
@@ -130,9 +130,9 @@ class Ingestion:
         limits = exchange.limits
         connects = Bucket(limits.connections_per_window / limits.window_seconds, limits.connections_per_window - 1)
         for url, subscriptions in plan.connections(exchange, plan.subscriptions(flow.instrument for flow in flows)):
-            keeper = Keeper(feed, healer, url, subscriptions, connects)
-            self.keepers.append(keeper)
-            tasks.create_task(keeper.run())
+            group = SubscriptionGroup(feed, healer, url, subscriptions, connects)
+            self.sources.append(group)
+            tasks.create_task(group.run())
         self._opened(name, len(flows))
         return name
 
@@ -146,7 +146,7 @@ class Ingestion:
         """Follow an exchange through ccxt, one watcher a symbol."""
         for number, flow in enumerate(flows, 1_000_000):
             watcher = Watcher(feed, healer, flow, exchange, number)
-            self.keepers.append(watcher)
+            self.sources.append(watcher)
             tasks.create_task(watcher.run())
         self._opened(exchange.name, len(flows))
 
@@ -163,7 +163,7 @@ class Ingestion:
     def _history(self, message: History) -> None:
         partition = partition_of(Symbol.parse(message.symbol), self.settings.partitions)
         payload = encode(message)
-        keep(self.tape, [write_note("", Told(message.symbol, payload))])
+        record(self.tape, [write_note("", Published(message.symbol, payload))])
         self.publisher.put(Position(TRADES_TOPIC, partition), payload)
 
     async def _clocks(self) -> None:
@@ -173,7 +173,7 @@ class Ingestion:
                 feed.tell_clock()
 
     async def _expire(self) -> None:
-        """Drop what is older than the retention; Kafka does so by itself."""
+        """Drop messages older than the retention from Valkey; Kafka does so by itself."""
         positions = [Position(TRADES_TOPIC, p) for p in range(self.settings.partitions)]
         while self.settings.event_log == "valkey":
             before = clock.now() - int(self.settings.retention_hours * clock.HOUR)

@@ -26,6 +26,7 @@ from ingestion.lake.reader import frame
 from ingestion.lake.rows import candle_frame, instrument_frame
 from ingestion.lake.writer import Lake, merge
 from ingestion.market import Instrument, Series, Symbol, Timeframe
+from ingestion.messages import Rows
 from ingestion.streams.rest import RestClient
 
 PIECE = 10_000
@@ -90,13 +91,18 @@ async def _fetch_series(
         if not _complete(lake, series, span._replace(start=since, end=until)):
             rows = await exchange.candles(rest, instrument, span.timeframe, since=since, until=until)
             if len(rows):
-                names = ([name] * len(rows) for name in (exchange.name, str(instrument.symbol), span.timeframe.value))
-                table = candle_frame(*names, rows, simulated=exchange.simulator_url is not None)
-                outcomes.append(merge_candles(lake, table))
+                outcomes.append(merge_candles(lake, _table(exchange, series, rows)))
         progress.advance(task)
     holes = await asyncio.to_thread(_holes, lake, series, span)
     counts = total(outcomes)
     return Imported(counts.added + counts.equal, counts, {series: holes})
+
+
+def _table(exchange: Exchange, series: Series, rows: Rows) -> pl.DataFrame:
+    """Return fetched CANDLE rows of one series as rows of `candles`, marked where a simulator made them up."""
+    names = ([name] * len(rows) for name in (series.exchange, str(series.symbol), series.timeframe.value))
+    exchanges, symbols, timeframes = names
+    return candle_frame(exchanges, symbols, timeframes, rows, simulated=exchange.simulator_url is not None)
 
 
 def _complete(lake: Lake, series: Series, piece: Span) -> bool:
