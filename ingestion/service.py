@@ -1,37 +1,32 @@
-"""`cap ingest`: all exchanges into the event log."""
+"""All exchanges of one process: opened side by side, warmed up together, published into one event log."""
 
 import asyncio
-import signal
-import sys
-import time
 from collections import defaultdict
 
 import structlog
-import uvloop
 
-from infra import clock, log
-from infra.errors import InputError, SettingsError, UnavailableError
-from infra.eventlog import EventLog, Position, open_log
-from infra.lock import own
-from infra.metrics import serve_metrics
-from infra.settings import Settings, settings
-from ingestion.decoding.batch import flooded, load_scanner
-from ingestion.exchange import Exchange, Watched, symbol_wanted
+from infra import clock
+from infra.errors import UnavailableError
+from infra.eventlog import EventLog, Position
+from infra.settings import Settings
+from ingestion.exchange import Watched
 from ingestion.exchanges import open_exchange
+from ingestion.floods import load_scanner_in_floods
 from ingestion.market import Instrument, Symbol
 from ingestion.memory import Memory
 from ingestion.messages import DEAD_LETTER_TOPIC, TRADES_TOPIC, History, encode, partition_of
 from ingestion.publish import Publisher
 from ingestion.spill import Spill
 from ingestion.streams import plan
-from ingestion.streams.backoff import Backoff
-from ingestion.streams.feed import Feed, keep
+from ingestion.streams.feed import Feed
 from ingestion.streams.flow import Flow
 from ingestion.streams.healing import Healer
-from ingestion.streams.keeping import Keeper
 from ingestion.streams.limiter import Bucket
-from ingestion.streams.notes import Told, write_note
+from ingestion.streams.listing import instruments
+from ingestion.streams.notes import Published, write_note
+from ingestion.streams.recording import record
 from ingestion.streams.rest import RestClient
+from ingestion.streams.subscription_group import SubscriptionGroup
 from ingestion.streams.warmup import Member, warm_up
 from ingestion.streams.watching import Watcher
 from ingestion.tape import Frame, Tape, read_tail
@@ -45,36 +40,36 @@ RECALL = 10 * clock.SECOND
 
 
 class Ingestion:
-    """Everything of one process."""
+    """What `cap ingest` runs: for each exchange a REST client, a healer, a feed and its connections."""
 
-    def __init__(self, given: Settings, event_log: EventLog) -> None:
+    def __init__(self, config: Settings, event_log: EventLog) -> None:
         """Prepare; nothing is connected yet."""
-        self.settings, self.log = given, event_log
-        directory = given.data_directory / "ingestion"
-        self.tape = Tape(directory / "tape", keep_hours=given.tape_hours)
+        self.settings, self.log = config, event_log
+        directory = config.data_directory / "ingestion"
+        self.tape = Tape(directory / "tape", keep_hours=config.tape_hours)
         self.publisher = Publisher(event_log, Spill(directory / "spill.bin"))
-        self.keepers: list[Keeper | Watcher] = []
-        self.connecting = set(given.exchanges)
-        self.wanted = [Symbol.parse(one) for one in given.symbols if one != "*"]
+        self.sources: list[SubscriptionGroup | Watcher] = []
+        self.connecting = set(config.exchanges)
+        self.symbols = [Symbol.parse(name) for name in config.symbols if name != "*"]
         self._members: dict[str, list[Member]] = {}
         self._feeds: list[Feed] = []
         self._tail: list[Frame] = []
 
     def ready(self) -> dict[str, bool]:
-        """Name each needed part and whether it works."""
+        """Return each needed part and whether it works, for the probe of readiness."""
         return {
             "event log": self.publisher.reachable and self.publisher.failure is None,
-            "exchanges": not self.connecting and all(keeper.up for keeper in self.keepers),
+            "exchanges": not self.connecting and all(source.up for source in self.sources),
         }
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until told to stop."""
+        """Work until `stop` is set. Raises what ended the publisher."""
         memory = await asyncio.to_thread(self._remember)
         async with asyncio.TaskGroup() as tasks:
             opening = [tasks.create_task(self._open(name, memory, tasks)) for name in self.settings.exchanges]
             tasks.create_task(self._clocks())
             tasks.create_task(self._expire())
-            tasks.create_task(scan_floods())
+            tasks.create_task(load_scanner_in_floods())
             tasks.create_task(self._warm(opening, memory, tasks))
             await self._until(stop)
             raise asyncio.CancelledError
@@ -90,10 +85,12 @@ class Ingestion:
 
     async def _warm(self, opening: list[asyncio.Task[str]], memory: Memory, tasks: asyncio.TaskGroup) -> None:
         """Warm all symbols up together; an exchange that answers later is warmed up when it does."""
+        # One message of history holds all exchanges of a symbol, so that its composite begins with all of them. An
+        # exchange that is down must not keep the others' trades back for that.
         done, late = await asyncio.wait(opening, timeout=LATE_SECONDS)
-        self._warm_up({one.result() for one in done}, memory, tasks)
-        for one in asyncio.as_completed(late):
-            self._warm_up({await one}, memory, tasks)
+        self._warm_up({opened.result() for opened in done}, memory, tasks)
+        for opened in asyncio.as_completed(late):
+            self._warm_up({await opened}, memory, tasks)
 
     def _warm_up(self, names: set[str], memory: Memory, tasks: asyncio.TaskGroup) -> None:
         by_symbol: dict[str, list[Member]] = defaultdict(list)
@@ -114,16 +111,16 @@ class Ingestion:
                 continue
 
     async def _open(self, name: str, memory: Memory, tasks: asyncio.TaskGroup) -> str:
+        """Follow an exchange once it has said what it lists; return its name."""
         exchange = open_exchange(name, self.settings.simulator_url)
         rest = RestClient(exchange)
         healer = Healer(rest)
-        feed = Feed(
-            exchange, self.publisher, self.tape, self.settings.partitions, healer.on_hole,
-            simulated=self.settings.simulated,
-        )  # fmt: skip
+        config = self.settings
+        feed = Feed(exchange, self.publisher, self.tape, config.partitions, healer.on_hole, simulated=config.simulated)
         healer.feed = feed
         self.tape.beginnings.append(feed.followed)
-        flows = [self._flow(feed, one, memory) for one in await self._instruments(exchange, rest)]
+        listed = await instruments(exchange, rest, self.symbols)
+        flows = [self._flow(feed, instrument, memory) for instrument in listed]
         feed.recall(self._tail)
         self._members[name] = [(feed, healer, rest, flow) for flow in flows]
         self._feeds.append(feed)
@@ -133,9 +130,9 @@ class Ingestion:
         limits = exchange.limits
         connects = Bucket(limits.connections_per_window / limits.window_seconds, limits.connections_per_window - 1)
         for url, subscriptions in plan.connections(exchange, plan.subscriptions(flow.instrument for flow in flows)):
-            keeper = Keeper(feed, healer, url, subscriptions, connects)
-            self.keepers.append(keeper)
-            tasks.create_task(keeper.run())
+            group = SubscriptionGroup(feed, healer, url, subscriptions, connects)
+            self.sources.append(group)
+            tasks.create_task(group.run())
         self._opened(name, len(flows))
         return name
 
@@ -149,26 +146,9 @@ class Ingestion:
         """Follow an exchange through ccxt, one watcher a symbol."""
         for number, flow in enumerate(flows, 1_000_000):
             watcher = Watcher(feed, healer, flow, exchange, number)
-            self.keepers.append(watcher)
+            self.sources.append(watcher)
             tasks.create_task(watcher.run())
         self._opened(exchange.name, len(flows))
-
-    async def _instruments(self, exchange: Exchange, rest: RestClient) -> list[Instrument]:
-        """Ask until the exchange answers; symbols it does not list are named and left out."""
-        backoff = Backoff(1.0)
-        while True:
-            try:
-                listed = await exchange.instruments(rest)
-                break
-            except (UnavailableError, InputError, KeyError, ValueError, TypeError) as error:
-                structlog.get_logger().warning("no instruments yet", exchange=exchange.name, reason=str(error)[:200])
-                await asyncio.sleep(backoff.delay())
-        found = [one for one in listed if symbol_wanted(one, self.wanted)]
-        missing = set(self.wanted) - {one.symbol for one in found}
-        if missing:
-            names = ", ".join(sorted(map(str, missing)))
-            structlog.get_logger().warning("not listed", exchange=exchange.name, symbols=names)
-        return found
 
     @staticmethod
     def _flow(feed: Feed, instrument: Instrument, memory: Memory) -> Flow:
@@ -183,7 +163,7 @@ class Ingestion:
     def _history(self, message: History) -> None:
         partition = partition_of(Symbol.parse(message.symbol), self.settings.partitions)
         payload = encode(message)
-        keep(self.tape, [write_note("", Told(message.symbol, payload))])
+        record(self.tape, [write_note("", Published(message.symbol, payload))])
         self.publisher.put(Position(TRADES_TOPIC, partition), payload)
 
     async def _clocks(self) -> None:
@@ -193,7 +173,7 @@ class Ingestion:
                 feed.tell_clock()
 
     async def _expire(self) -> None:
-        """Drop what is older than the retention; Kafka does so by itself."""
+        """Drop messages older than the retention from Valkey; Kafka does so by itself."""
         positions = [Position(TRADES_TOPIC, p) for p in range(self.settings.partitions)]
         while self.settings.event_log == "valkey":
             before = clock.now() - int(self.settings.retention_hours * clock.HOUR)
@@ -203,62 +183,3 @@ class Ingestion:
                 except UnavailableError as error:
                     structlog.get_logger().warning("retention has to wait", reason=str(error))
             await asyncio.sleep(EXPIRE_SECONDS)
-
-
-async def scan_floods() -> None:
-    """Load the scanner when frames come in floods; it is compiled, once per version, in a process beside ours."""
-    while not flooded():  # noqa: ASYNC110 - decoders know no event loop
-        await asyncio.sleep(1.0)
-    compiler = await asyncio.create_subprocess_exec(sys.executable, "-m", "ingestion.decoding.batch")
-    try:
-        await compiler.wait()
-    except asyncio.CancelledError:
-        compiler.kill()
-        raise
-    await asyncio.to_thread(load_scanner)
-    structlog.get_logger().info("frames in floods are read by the scanner")
-
-
-def open_when_there(given: Settings, seconds: float = 30.0) -> EventLog:
-    """Open the event log once it answers. Raises UnavailableError."""
-    deadline, opened = time.monotonic() + seconds, open_log(given)
-    while True:
-        try:
-            opened.end(Position(TRADES_TOPIC, 0))
-        except UnavailableError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.25)
-        else:
-            return opened
-
-
-def ingest() -> None:
-    """Follow the exchanges: trades, their own candles and funding, into the event log; raw frames onto the tape."""
-    given = settings()
-    if not given.exchanges:
-        raise SettingsError("CAP_EXCHANGES is empty; write CAP_EXCHANGES='[\"binance\"]'")
-    log.configure("ingestion")
-    ownership = own(given.data_directory / "ingestion" / "ingestion.lock", "`cap ingest`")
-    event_log = open_when_there(given)
-    service = Ingestion(given, event_log)
-    server = serve_metrics(given.host, given.ingestion_metrics_port, service.ready)
-    try:
-        uvloop.run(_run(service))
-    finally:
-        service.publisher.close()
-        service.tape.close()
-        server.close()
-        ownership.close()
-    if service.publisher.failure is not None:
-        raise service.publisher.failure
-
-
-async def _run(service: Ingestion) -> None:
-    stop = asyncio.Event()
-    for one in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(one, stop.set)
-    try:
-        await service.run(stop)
-    except asyncio.CancelledError:
-        structlog.get_logger().info("stopped")

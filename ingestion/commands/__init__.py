@@ -1,1 +1,1 @@
-"""Subcommands of `cap` that work on files."""
+"""Subcommands of `cap`: one file each, the function named like the command. They are leaves: nothing imports them."""

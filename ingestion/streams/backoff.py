@@ -1,4 +1,4 @@
-"""When to try again: exponential, capped, with full jitter, for ever.
+"""When to try again: exponential, capped, with full jitter, without an end.
 
 Source: M. Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015), the "full jitter" variant.
 """
@@ -30,6 +30,8 @@ class Backoff:
 
     def delay(self) -> float:
         """Count a failure; return how many seconds to wait."""
+        # From 0, not from half: an exchange that restarts cuts all its clients in one moment, and those who come back
+        # spread over all of the time get in, while those who come together are refused together.
         ceiling = min(self._most, self._first * 2.0 ** min(self._failures, 30))
         self._failures += 1
         return self._draw(0.0, ceiling)

@@ -29,7 +29,7 @@ class Connection(WSListener):
         self._transport: WSTransport | None = None
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        """Note the transport."""
+        """Take the transport, through which frames are sent."""
         self._transport = transport
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -40,7 +40,7 @@ class Connection(WSListener):
             transport.disconnect()
         elif frame.msg_type in {WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION}:
             payload = frame.get_payload_as_bytes()
-            if not frame.fin or self._parts:
+            if not frame.fin or self._parts:  # picows bounds frames; a message of endless parts is for us to end
                 self._parts.append(payload)
                 if sum(map(len, self._parts)) > self._frame_bytes:
                     transport.disconnect()
@@ -48,6 +48,7 @@ class Connection(WSListener):
                 if not frame.fin:
                     return
                 payload, self._parts = b"".join(self._parts), []
+            # What one read of the socket brings is decoded in one batch: arrays instead of a call a trade.
             if not self._frames:
                 asyncio.get_running_loop().call_soon(self._flush)
             self._frames.append(payload)
@@ -58,7 +59,7 @@ class Connection(WSListener):
         self._frames, self._times = [], []
         try:
             self._receive(self, frames, times)
-        except Exception:  # noqa: BLE001  # one bad batch must not end the connection; it is on the tape
+        except Exception:  # noqa: BLE001 - one bad batch must not end the connection; it is on the tape
             structlog.get_logger().exception("a batch of frames could not be handled", frames=len(frames))
 
     def send(self, text: bytes) -> None:

@@ -1,11 +1,9 @@
 """One exchange: frames in, messages of the event log out. Runs in one event loop with the other exchanges' feeds."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
-import structlog
 
 from infra import clock
 from infra.eventlog import Position
@@ -28,7 +26,8 @@ from ingestion.messages import (
 )
 from ingestion.streams.connection import Connection
 from ingestion.streams.flow import Flow
-from ingestion.streams.notes import NOTE, Followed, Note, Taken, Ticked, Told, write_note
+from ingestion.streams.notes import NOTE, Fetched, Followed, Note, Published, Ticked, write_note
+from ingestion.streams.recording import Recorder, record
 from ingestion.streams.sequence import DenseIds, Hole, LooseIds
 from ingestion.tape import Frame
 
@@ -42,22 +41,6 @@ class Sink(Protocol):
 
     def put(self, position: Position, payload: bytes) -> None:
         """Take a message."""
-
-
-class Recorder(Protocol):
-    """Where frames and notes go: the tape."""
-
-    def write(self, frames: list[Frame]) -> None:
-        """Take frames that came together."""
-
-
-def keep(tape: Recorder, frames: list[Frame]) -> None:
-    """Write frames onto the tape; a tape that can not be written must not stop the trades."""
-    try:
-        tape.write(frames)
-    except OSError as error:
-        metrics.TAPE_FAILED.labels(frames[0].exchange).inc(len(frames))
-        structlog.get_logger().error("raw frames could not be kept", reason=str(error))
 
 
 class Feed:
@@ -78,12 +61,12 @@ class Feed:
         self._publisher, self._tape, self._partitions, self._on_hole = publisher, tape, partitions, on_hole
         self._simulated = simulated
         self._flags = np.uint8(TradeFlag.SIMULATED if simulated else 0)
-        self.clock = self.told = 0
-        self.decoded: dict[int, Callable[[Decoded], None]] = {}  # by connection: who waits for answers
+        self.clock = self.ticked_at = 0
+        self.listeners: dict[int, Callable[[Decoded], None]] = {}  # by connection: who waits for answers
 
     def add(self, instrument: Instrument) -> Flow:
         """Begin to follow an instrument."""
-        self._note(Followed(instrument, self._simulated, begins=True, held=True), instrument)
+        self._note(Followed(instrument, self._simulated, begins=True, waits=True), instrument)
         self.exchange.know(instrument)
         ids = DenseIds() if self.exchange.dense_trade_ids else LooseIds()
         flow = self.flows[instrument.symbol.perpetual, instrument.exchange_symbol] = Flow(instrument, ids)
@@ -94,7 +77,7 @@ class Feed:
         return [
             write_note(
                 self.exchange.name,
-                Followed(flow.instrument, self._simulated, begins=False, held=flow.held is not None),
+                Followed(flow.instrument, self._simulated, begins=False, waits=flow.backlog is not None),
                 perpetual=flow.instrument.symbol.perpetual,
             )
             for flow in self.flows.values()
@@ -102,34 +85,37 @@ class Feed:
 
     def _note(self, note: Note, instrument: Instrument | None = None) -> None:
         perpetual = instrument is not None and instrument.symbol.perpetual
-        keep(self._tape, [write_note(self.exchange.name, note, perpetual=perpetual)])
+        record(self._tape, [write_note(self.exchange.name, note, perpetual=perpetual)])
 
     # --- from a socket ----------------------------------------------------------------------------------------------
     def receive(self, connection: Connection, frames: list[bytes], times: list[int], *, perpetual: bool) -> None:
         """Take frames that came together on one connection."""
         name = self.exchange.name
         pairs = zip(frames, times, strict=True)
-        keep(self._tape, [Frame(at, name, perpetual, connection.number, frame) for frame, at in pairs])
+        # Before anything is parsed: a frame that breaks the decoder must be there to be replayed.
+        record(self._tape, [Frame(at, name, perpetual, connection.number, frame) for frame, at in pairs])
         metrics.FRAMES.labels(name).inc(len(frames))
         decoded = self.exchange.decode(frames, times)
         for index, reason in decoded.rejected:
             self.reject(frames[index], times[index], reason)
         self._trades(decoded, perpetual=perpetual)
         self._others(decoded, times[-1], perpetual=perpetual)
+        # The clock moves every minute's end, for all symbols of the exchange: one that jumped would close them early.
         if decoded.clock <= times[-1] + AHEAD:
             self.clock = max(self.clock, decoded.clock)
-        if (listener := self.decoded.get(connection.number)) is not None:
+        if (listener := self.listeners.get(connection.number)) is not None:
             listener(decoded)
 
     def recall(self, frames: list[Frame]) -> None:
         """Take frames from the tape again that an earlier process may not have brought to the log."""
+        # A process can be killed between its tape and the log, and not every exchange gives all of a second ago by
+        # REST. Frames that did reach the log cost nothing: their ids are known.
+        ours = [frame for frame in frames if frame.exchange == self.exchange.name and frame.connection != NOTE]
         for perpetual in (False, True):
-            mine = [
-                one for one in frames
-                if one.exchange == self.exchange.name and one.perpetual is perpetual and one.connection != NOTE
-            ]  # fmt: skip
-            if mine:
-                decoded = self.exchange.decode([one.payload for one in mine], [one.received_at for one in mine])
+            market = [frame for frame in ours if frame.perpetual is perpetual]
+            if market:
+                payloads, times = [frame.payload for frame in market], [frame.received_at for frame in market]
+                decoded = self.exchange.decode(payloads, times)
                 decoded.symbols, decoded.trades = self._followed(decoded, perpetual=perpetual)
                 self._trades(decoded, perpetual=perpetual)
 
@@ -161,13 +147,14 @@ class Feed:
 
     def take(self, flow: Flow, rows: Rows) -> None:
         """Take trades of one symbol that came by REST."""
-        self._note(Taken(flow.instrument.exchange_symbol, rows.tobytes(), releases=False), flow.instrument)
+        self._note(Fetched(flow.instrument.exchange_symbol, rows.tobytes(), releases=False), flow.instrument)
         self._take(flow, rows)
 
     def _take(self, flow: Flow, rows: Rows) -> None:
         """Publish what is new, or hold it back."""
-        if flow.held is not None:
-            flow.held.append(rows)
+        # Live trades wait for their history: an engine that saw them first would begin its candles in mid-minute.
+        if flow.backlog is not None:
+            flow.backlog.append(rows)
             return
         fresh, holes = flow.ids.accept(rows)
         if len(fresh) < len(rows):
@@ -179,10 +166,11 @@ class Feed:
 
     def release(self, flow: Flow, before: Rows) -> None:
         """Let a symbol flow: first the trades fetched for it, then those held back, as one message of one clock."""
-        self._note(Taken(flow.instrument.exchange_symbol, before.tobytes(), releases=True), flow.instrument)
-        held, flow.held = flow.held or [], None
-        if parts := [rows for rows in (before, *held) if len(rows)]:
-            self._take(flow, concatenated(parts))
+        self._note(Fetched(flow.instrument.exchange_symbol, before.tobytes(), releases=True), flow.instrument)
+        backlog, flow.backlog = flow.backlog or [], None
+        # In two messages the second would be late: the clock of the first one had closed its minutes.
+        if parts := [rows for rows in (before, *backlog) if len(rows)]:
+            self._take(flow, np.concatenate(parts))
 
     def _publish_trades(self, flow: Flow, rows: Rows) -> None:
         mine = rows.copy()
@@ -190,6 +178,7 @@ class Feed:
         mine["flags"] |= self._flags
         newest = int(mine["traded_at"].max())
         self.clock = max(self.clock, newest)
+        # Healed trades are late by nature; they would hide how late the stream itself is.
         if not (mine["flags"] & np.uint8(TradeFlag.HEALED)).any():
             lag = max(0.0, (int(mine["received_at"][-1]) - newest) / clock.SECOND)
             metrics.LAG.labels(self.exchange.name).observe(lag)
@@ -201,69 +190,44 @@ class Feed:
             if (flow := self.flows.get((perpetual, symbol))) is not None:
                 flow.came(Channel.KLINES, received_at)
                 self._put(flow.instrument, Audit(self.exchange.name, flow.name, candle.tobytes()))
-        for one in decoded.funding:
-            if (flow := self.flows.get((perpetual, one.exchange_symbol))) is not None:
+        for rate in decoded.funding:
+            if (flow := self.flows.get((perpetual, rate.exchange_symbol))) is not None:
                 flow.came(Channel.FUNDING, received_at)
-                told = Funding(self.exchange.name, flow.name, one.funded_at, one.rate, one.known_at)
-                self._put(flow.instrument, told)
+                message = Funding(self.exchange.name, flow.name, rate.funded_at, rate.rate, rate.known_at)
+                self._put(flow.instrument, message)
 
     # --- to the log -------------------------------------------------------------------------------------------------
     def gap(self, flow: Flow, status: str, hole: Hole, reason: str) -> None:
         """Record a gap, or how it ended."""
         metrics.GAPS.labels(self.exchange.name, status).inc()
-        told = Gap(self.exchange.name, flow.name, status, hole.from_at, hole.to_at, hole.first_id, hole.last_id, reason)
-        self._tell(flow.instrument, told)
+        span = hole.from_at, hole.to_at, hole.first_id, hole.last_id
+        self._tell(flow.instrument, Gap(self.exchange.name, flow.name, status, *span, reason))
 
     def covered(self, flow: Flow, since: int) -> None:
         """Record that all trades of a symbol since a time are known."""
         self._tell(flow.instrument, Coverage(self.exchange.name, flow.name, since))
 
     def reject(self, payload: bytes, received_at: int, reason: str) -> None:
-        """Keep what can not be used, with the reason."""
+        """Send what can not be used to the dead letters, with the reason."""
         metrics.REJECTED.labels(self.exchange.name).inc()
         letter = DeadLetter(self.exchange.name, received_at, reason, payload[:MOST_PAYLOAD])
         self._publisher.put(Position(DEAD_LETTER_TOPIC, 0), encode(letter))
 
     def tell_clock(self) -> None:
         """Move the watermark of every partition, if the exchange's time went on."""
-        if self.clock > self.told and any(flow.held is None for flow in self.flows.values()):
+        # While all symbols wait for their history there is nothing to close, and what waits would come too late.
+        if self.clock > self.ticked_at and any(flow.backlog is None for flow in self.flows.values()):
             self._note(Ticked())
-            self.told = self.clock
+            self.ticked_at = self.clock
             for partition in range(self._partitions):
                 message = encode(Trades(self.exchange.name, self.clock, [], b""))
                 self._publisher.put(Position(TRADES_TOPIC, partition), message)
 
     def _tell(self, instrument: Instrument, message: MarketMessage) -> None:
-        """Publish what no frame explains."""
-        self._note(Told(str(instrument.symbol), encode(message)), instrument)
+        """Publish what no frame explains, and note it on the tape: a replay can not find it out again."""
+        self._note(Published(str(instrument.symbol), encode(message)), instrument)
         self._put(instrument, message)
 
     def _put(self, instrument: Instrument, message: MarketMessage) -> None:
         partition = partition_of(instrument.symbol, self._partitions)
         self._publisher.put(Position(TRADES_TOPIC, partition), encode(message))
-
-
-def healed(rows: Rows) -> Rows:
-    """Mark trades that came by REST, with now as their time of receipt."""
-    marked = rows.copy()
-    marked["flags"] |= np.uint8(TradeFlag.HEALED)
-    marked["received_at"] = clock.now()
-    return marked
-
-
-def by_symbol(flows: Iterable[Flow]) -> dict[str, list[Flow]]:
-    """Group flows by canonical symbol."""
-    found: dict[str, list[Flow]] = defaultdict(list)
-    for flow in flows:
-        found[flow.name].append(flow)
-    return found
-
-
-def concatenated(parts: list[Rows]) -> Rows:
-    """Join rows of one dtype without losing its padding."""
-    whole = np.zeros(sum(map(len, parts)), parts[0].dtype)
-    at = 0
-    for part in parts:
-        whole[at : at + len(part)] = part
-        at += len(part)
-    return whole

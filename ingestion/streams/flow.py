@@ -24,7 +24,7 @@ class Flow:
 
     instrument: Instrument
     ids: DenseIds | LooseIds
-    held: list[Rows] | None = field(default_factory=list)  # None once the symbol may flow
+    backlog: list[Rows] | None = field(default_factory=list)  # live trades that wait for history; None once they flow
     last_at: dict[Channel, int] = field(default_factory=dict)  # receipt of the last message of each channel
     owed_since: int = 0  # receipt of the first trade whose minute's candle has not come yet
     history_until: int = 0  # end of the candles fetched for it; trades are wanted from here on
@@ -45,6 +45,7 @@ class Flow:
         """Note a message of a channel."""
         if channel is Channel.TRADES:
             self.quiet(at)
+            # Since the first trade, not the last: a busy symbol would put its deadline off with each of them.
             self.owed_since = self.owed_since or at
         elif channel is Channel.KLINES:
             self.owed_since = 0
@@ -53,6 +54,7 @@ class Flow:
 
     def quiet(self, at: int) -> None:
         """Note that until now no trade was missed: the pause was the symbol's own."""
+        # A slow average: after one long silence the next stall must still be found within minutes.
         if Channel.TRADES in self.last_at:
             self.pause += 0.05 * ((at - self.last_at[Channel.TRADES]) / SECOND - self.pause)
         self.last_at[Channel.TRADES] = at
@@ -61,12 +63,12 @@ class Flow:
     def begin(self, channels: Iterable[Channel], at: int) -> None:
         """Note that the exchange has agreed to send: silence counts from here on."""
         for channel in channels:
-            self.last_at.setdefault(channel, at)
+            self.last_at.setdefault(channel, at)  # a stream silent since before a reconnect is still as silent as that
         if Channel.TRADES in self.last_at:
             self.subscribed.set()
 
     def stalled(self, channel: Channel, now: int, funding_seconds: float) -> bool:
-        """Tell whether a channel has been silent longer than it can be: each has its own deadline.
+        """Return whether a channel has been silent longer than it can be: each has its own deadline.
 
         Trades are compared with their usual pace, candles are owed once something traded, and funding rates come every
         few seconds or, as `funding_seconds` says, when they change. Each step taken makes the deadline longer.
@@ -76,5 +78,6 @@ class Flow:
             since, longest = self.owed_since, OWED
         elif channel is Channel.FUNDING:
             longest = funding_seconds
+        # The longer deadline gives the step before time to help; otherwise a slow answer would cut the connection.
         steps = self.probed.get(channel, 0) + 1
         return since > 0 and (now - since) / SECOND > longest * steps

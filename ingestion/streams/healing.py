@@ -9,9 +9,9 @@ import structlog
 from infra import clock
 from infra.errors import InputError, UnavailableError
 from ingestion import metrics
-from ingestion.market import TRADE
+from ingestion.market import TRADE, TradeFlag
 from ingestion.messages import Rows
-from ingestion.streams.feed import Feed, healed
+from ingestion.streams.feed import Feed
 from ingestion.streams.flow import Flow
 from ingestion.streams.rest import RestClient
 from ingestion.streams.sequence import DenseIds, Hole, LooseIds
@@ -30,8 +30,8 @@ class Healer:
     """Heals the gaps of one exchange."""
 
     def __init__(self, rest: RestClient) -> None:
-        """Use this REST client: all of its budget to begin with, half of it to heal."""
-        self._whole, self._rest = rest, rest.healing()
+        """Use this REST client: all of its budget for the minute we come in, half of it to heal."""
+        self._full_rest, self._rest = rest, rest.healing()
         self.feed: Feed  # set by the service: feed and healer know each other
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -53,14 +53,16 @@ class Healer:
 
         A process that is killed while it asks for them leaves the record to the next one.
         """
-        since = flow.ids.last_at or max((int(rows["traded_at"].max()) for rows in flow.held or ()), default=0)
+        # On record first: once newer trades are in the log, ids without order no longer show that any are missing, and
+        # whoever reads the log after a kill would take these minutes for complete.
+        since = flow.ids.last_at or max((int(rows["traded_at"].max()) for rows in flow.backlog or ()), default=0)
         if since and flow.broken is None and isinstance(flow.ids, LooseIds):
             flow.broken = Hole(0, 0, since, clock.now())
             self.feed.gap(flow, "open", flow.broken, NO_CONNECTION)
 
     def reconnected(self, flow: Flow) -> None:
         """Fetch what may have been missed since the last known trade."""
-        if flow.held is not None:
+        if flow.backlog is not None:  # the warm-up fetches the begun minute anyway, and calls again
             return
         if isinstance(flow.ids, DenseIds):
             self._start(self._ask_quiet(flow, flow.ids))
@@ -83,9 +85,11 @@ class Healer:
                 return
             self.feed.gap(flow, "open", hole, MISSING_IDS)
         began, pause = clock.now(), 0.5
+        # Candles of older gaps are closed for good: REST would page through hours of trades that nothing takes.
         reachable = self.feed.clock - hole.to_at < OLD
         while reachable and ids.missing(hole) and clock.now() - began < GIVE_UP_SECONDS * clock.SECOND:
-            after = next(one.first_id for one in ids.holes if one.overlaps(hole)) - 1
+            # From the first id that is still missing: live frames, or a page for another gap, may have filled some.
+            after = next(gap.first_id for gap in ids.holes if gap.overlaps(hole)) - 1
             rows = await self.fetch(flow, after_id=after, since=hole.from_at, until_id=hole.last_id)
             if rows is not None:
                 inside = bool(((rows["id_low"] >= hole.first_id) & (rows["id_low"] <= hole.last_id)).any())
@@ -99,6 +103,7 @@ class Healer:
         self.feed.gap(flow, "lost" if ids.missing(hole) else "healed", hole, MISSING_IDS)
 
     async def _ask_quiet(self, flow: Flow, ids: DenseIds) -> None:
+        # The next trade's id will name what was missed; a symbol that does not trade again has no next id.
         high, at = ids.high, ids.last_at
         await asyncio.sleep(QUIET_SECONDS)
         if ids.high == high:
@@ -120,6 +125,7 @@ class Healer:
             return
         oldest, following = int(rows["traded_at"].min()), ids.first_after(hole.to_at)
         self.take(flow, rows[(rows["traded_at"] >= hole.from_at) & ids.unknown(rows)])
+        # Healed only if the page reaches back to a trade from before the gap: else what lies between is unknown.
         self.feed.gap(flow, "healed" if oldest <= hole.from_at else "lost", hole, NO_CONNECTION)
         until = min(oldest, following or oldest)
         if until > hole.to_at:  # trades came back later than the gap was recorded
@@ -151,5 +157,13 @@ class Healer:
 
     async def since(self, flow: Flow, at: int) -> Rows:
         """Fetch trades since a time, for a minute that had begun before we came; none if that fails."""
-        rows = await self.fetch(flow, after_id=0, since=at, rest=self._whole)
+        rows = await self.fetch(flow, after_id=0, since=at, rest=self._full_rest)
         return np.empty(0, TRADE) if rows is None else healed(rows)
+
+
+def healed(rows: Rows) -> Rows:
+    """Mark trades that came by REST, with now as their time of receipt."""
+    marked = rows.copy()
+    marked["flags"] |= np.uint8(TradeFlag.HEALED)
+    marked["received_at"] = clock.now()
+    return marked

@@ -27,13 +27,14 @@ class Bucket:
         now = self._now()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
-        wanted = min(tokens, self._burst)  # an amount above the burst waits for a full bucket and leaves a debt
-        if self._tokens >= wanted - 1e-9:  # a hair below, after rounding, is there
+        threshold = min(tokens, self._burst)  # an amount above the burst waits for a full bucket and leaves a debt
+        if self._tokens >= threshold - 1e-9:  # a hair below, after rounding, is there
             self._tokens -= tokens
             return 0.0
-        return (wanted - self._tokens) / self._rate
+        return (threshold - self._tokens) / self._rate
 
     def empty(self, seconds: float) -> None:
-        """Give nothing for so long: the exchange told us to wait."""
+        """Give nothing for so long: the exchange asks us to wait."""
+        # A debt, not a pause of the one request that was refused: all others take from the same budget.
         self._wait(0)
         self._tokens = min(self._tokens, -seconds * self._rate)

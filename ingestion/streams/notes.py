@@ -16,10 +16,10 @@ class Followed(msgspec.Struct, array_like=True, frozen=True, tag="followed"):
     instrument: Instrument
     simulated: bool
     begins: bool
-    held: bool
+    waits: bool  # its live trades are held back for its history
 
 
-class Taken(msgspec.Struct, array_like=True, frozen=True, tag="taken"):
+class Fetched(msgspec.Struct, array_like=True, frozen=True, tag="taken"):
     """TRADE rows came by REST; `releases`: with them the instrument's trades begin to flow."""
 
     exchange_symbol: str
@@ -27,7 +27,7 @@ class Taken(msgspec.Struct, array_like=True, frozen=True, tag="taken"):
     releases: bool
 
 
-class Told(msgspec.Struct, array_like=True, frozen=True, tag="told"):
+class Published(msgspec.Struct, array_like=True, frozen=True, tag="told"):
     """A message was published as it stands here."""
 
     symbol: str
@@ -35,10 +35,10 @@ class Told(msgspec.Struct, array_like=True, frozen=True, tag="told"):
 
 
 class Ticked(msgspec.Struct, array_like=True, frozen=True, tag="ticked"):
-    """The exchange's time was told."""
+    """The exchange's time was published to all partitions."""
 
 
-Note = Followed | Taken | Told | Ticked
+Note = Followed | Fetched | Published | Ticked
 
 _encode = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[Note] = msgspec.msgpack.Decoder(Note)

@@ -10,22 +10,23 @@ from ingestion.market import Instrument
 def subscriptions(instruments: Iterable[Instrument]) -> list[Subscription]:
     """Return all channels of all instruments; funding only of perpetuals."""
     return [
-        Subscription(channel, one)
-        for one in instruments
+        Subscription(channel, instrument)
+        for instrument in instruments
         for channel in Channel
-        if channel is not Channel.FUNDING or one.symbol.perpetual
+        if channel is not Channel.FUNDING or instrument.symbol.perpetual
     ]
 
 
-def connections(exchange: Exchange, wanted: Iterable[Subscription]) -> list[tuple[str, list[Subscription]]]:
+def connections(exchange: Exchange, subscriptions: Iterable[Subscription]) -> list[tuple[str, list[Subscription]]]:
     """Return URL and subscriptions of each connection, none above the exchange's limit."""
     by_url: dict[tuple[str, bool], list[Subscription]] = defaultdict(list)
-    for one in wanted:
-        by_url[exchange.socket_url(one), one.instrument.symbol.perpetual].append(one)
+    # Spot and perpetuals apart, even at one URL: their frames may name both alike, and only the connection tells.
+    for subscription in subscriptions:
+        by_url[exchange.socket_url(subscription), subscription.instrument.symbol.perpetual].append(subscription)
     return [
         (url, list(part))
-        for (url, _), subscriptions in by_url.items()
-        for part in batches(subscriptions, exchange.limits.streams_per_connection)
+        for (url, _), shared in by_url.items()
+        for part in batches(shared, exchange.limits.streams_per_connection)
     ]
 
 

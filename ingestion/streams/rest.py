@@ -1,4 +1,4 @@
-"""REST within an exchange's budget: 429 waits as told, 418 opens a circuit breaker, failures are tried again."""
+"""REST within an exchange's budget: 429 waits as asked, 418 opens a circuit breaker, failures are tried again."""
 
 import asyncio
 import copy
@@ -15,8 +15,12 @@ from ingestion.exchange import Exchange, Limits
 from ingestion.streams.backoff import Backoff
 from ingestion.streams.limiter import Bucket
 
+# The exchange counts in its own minutes and by address: others behind ours, such as a process that has just been
+# killed, use of it, too.
 SHARE = 0.9
 """Part of the budget that we use at most."""
+# A long outage of many symbols asks for thousands of pages. Out of one budget the begun minutes of a warm-up and the
+# questions about silent streams would stand behind them all, and live trades behind those.
 HEALING = 0.5
 """Part of the budget that healing uses at most: what else is asked for never waits for it."""
 ATTEMPTS = 6
@@ -38,9 +42,8 @@ class Budget:
         limits = self._limits
         scope = urlsplit(url).path if limits.weight_per_endpoint else ""
         if scope not in self._buckets:
-            self._buckets[scope] = Bucket(
-                limits.weight_per_minute / 60 * self._share, limits.weight_burst * self._share
-            )  # fmt: skip
+            per_second = limits.weight_per_minute / 60
+            self._buckets[scope] = Bucket(per_second * self._share, limits.weight_burst * self._share)
         return self._buckets[scope]
 
 
@@ -48,25 +51,26 @@ class RestClient:
     """See exchange.Rest. One per exchange."""
 
     def __init__(self, exchange: Exchange) -> None:
-        """Speak for this exchange."""
+        """Speak to this exchange."""
         self.exchange = exchange
         self._client = httpx.AsyncClient(timeout=10.0, limits=httpx.Limits(max_connections=8))
-        self._whole = Budget(exchange.limits, SHARE)
-        self._budgets = [self._whole]
+        self._full_budget = Budget(exchange.limits, SHARE)
+        self.budgets = [self._full_budget]  # a request takes from each of them
 
     def healing(self) -> "RestClient":
-        """Return the same client, which keeps to the part of the budget that healing may use."""
-        other = copy.copy(self)
-        other._budgets = [Budget(self.exchange.limits, HEALING), self._whole]  # noqa: SLF001 - of this class
-        return other
+        """Return a client on the same connections, which keeps to the part of the budget that healing may use."""
+        client = copy.copy(self)
+        client.budgets = [Budget(self.exchange.limits, HEALING), self._full_budget]
+        return client
 
     async def get(self, path: str, parameters: dict[str, Any], *, weight: float) -> bytes:
         """Return the body of an answer with status 200. Raises UnavailableError after its retries."""
         backoff, reason = Backoff(0.25, 8.0), ""
         for _ in range(ATTEMPTS):
-            if (closed := self._whole.banned_until - time.monotonic()) > 0:
+            # Asking while a ban holds makes it longer.
+            if (closed := self._full_budget.banned_until - time.monotonic()) > 0:
                 raise UnavailableError(f"{self.exchange.name} bans us for another {closed:.0f} s")
-            for budget in self._budgets:
+            for budget in self.budgets:
                 await budget.of(path).take(weight)
             try:
                 answer = await self._client.get(path, params=parameters)
@@ -85,13 +89,13 @@ class RestClient:
         seconds = float(after) if after.replace(".", "", 1).isdigit() else 2.0
         metrics.REST_REFUSED.labels(self.exchange.name, str(answer.status_code)).inc()
         if answer.status_code == BANNED:
-            self._whole.banned_until = time.monotonic() + seconds
+            self._full_budget.banned_until = time.monotonic() + seconds
             structlog.get_logger().error("banned by the exchange", exchange=self.exchange.name, seconds=seconds)
         elif answer.status_code in {TOO_MANY, FORBIDDEN}:
-            self._whole.of(path).empty(seconds)
+            self._full_budget.of(path).empty(seconds)
         else:
             await asyncio.sleep(backoff.delay())
 
     async def close(self) -> None:
-        """Give connections back."""
+        """Close the connections."""
         await self._client.aclose()

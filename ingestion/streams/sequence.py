@@ -23,7 +23,7 @@ class Hole(NamedTuple):
     to_at: int
 
     def overlaps(self, other: "Hole") -> bool:
-        """Tell whether they share an id."""
+        """Return whether they share an id."""
         return self.first_id <= other.last_id and other.first_id <= self.last_id
 
 
@@ -45,15 +45,17 @@ class DenseIds:
             return []
         rows = rows[np.argsort(rows["id_low"], kind="stable")]
         first, last = rows["id_low"].astype(np.int64) - rows["count"] + 1, rows["id_low"].astype(np.int64)
-        last = np.maximum.accumulate(last)
+        last = np.maximum.accumulate(last)  # of merged trades that overlap the longer one counts
         self.high, self.last_at = int(last[-1]), int(rows["traded_at"][-1])
         gaps = [
             Hole(int(last[n]) + 1, int(first[n + 1]) - 1, int(rows["traded_at"][n]), int(rows["traded_at"][n + 1]))
             for n in np.flatnonzero(first[1:] > last[:-1] + 1)
         ]
+        # A hole on record may lie before all trades that are still remembered; it stays open all the same.
         gaps[:0] = [
             hole._replace(last_id=min(hole.last_id, int(first[0]) - 1)) for hole in known if hole.first_id < first[0]
         ]
+        # Before `since` the log's tail is cut off in mid-minute: what looks like a hole there was never one.
         fresh = [hole for hole in gaps if hole.from_at > since and not any(map(hole.overlaps, known))]
         self.holes = [hole for hole in gaps if hole in fresh or any(map(hole.overlaps, known))]
         return fresh
@@ -61,23 +63,25 @@ class DenseIds:
     def accept(self, rows: Rows) -> tuple[Rows, list[Hole]]:
         """Return the rows that are new, and the holes that they reveal."""
         first, last = rows["id_low"].astype(np.int64) - rows["count"] + 1, rows["id_low"].astype(np.int64)
+        # Nearly all batches just go on: one comparison of arrays instead of a loop over rows.
         if self.high and first[0] == self.high + 1 and (len(rows) == 1 or bool(np.all(first[1:] == last[:-1] + 1))):
             self.high, self.last_at = int(last[-1]), int(rows["traded_at"][-1])
             return rows, []
-        keep, found = np.zeros(len(rows), bool), []
+        fresh, holes = np.zeros(len(rows), bool), []
         for n in range(len(rows)):
-            keep[n], hole = self._one(int(first[n]), int(last[n]), int(rows["traded_at"][n]))
+            fresh[n], hole = self._accept_row(int(first[n]), int(last[n]), int(rows["traded_at"][n]))
             if hole is not None:
-                found.append(hole)
-        return rows[keep], found
+                holes.append(hole)
+        return rows[fresh], holes
 
-    def _one(self, first: int, last: int, at: int) -> tuple[bool, Hole | None]:
+    def _accept_row(self, first: int, last: int, at: int) -> tuple[bool, Hole | None]:
         if self.high == 0 or first == self.high + 1:
             self.high, self.last_at = last, at
             return True, None
         if first > self.high:
             hole = Hole(self.high + 1, first - 1, self.last_at, at)
-            self.holes = [*(one for one in self.holes if one.to_at > at - WINDOW), hole]
+            # Holes that were never filled would pile up, and each row of REST is looked up in all of them.
+            self.holes = [*(older for older in self.holes if older.to_at > at - WINDOW), hole]
             self.high, self.last_at = last, at
             return True, hole
         return self._fill(first, last), None
@@ -93,19 +97,19 @@ class DenseIds:
         return False
 
     def unknown(self, rows: Rows) -> npt.NDArray[np.bool_]:
-        """Tell which rows lie in a hole."""
+        """Return which rows lie in a hole."""
         first, last = rows["id_low"].astype(np.int64) - rows["count"] + 1, rows["id_low"].astype(np.int64)
-        found = np.zeros(len(rows), np.bool_)
+        inside = np.zeros(len(rows), np.bool_)
         for hole in self.holes:
-            found |= (hole.first_id <= first) & (last <= hole.last_id)
-        return found
+            inside |= (hole.first_id <= first) & (last <= hole.last_id)
+        return inside
 
     def missing(self, hole: Hole) -> int:
         """Return how many ids of a hole are still missing."""
         return sum(
-            min(one.last_id, hole.last_id) - max(one.first_id, hole.first_id) + 1
-            for one in self.holes
-            if one.first_id <= hole.last_id and one.last_id >= hole.first_id
+            min(rest.last_id, hole.last_id) - max(rest.first_id, hole.first_id) + 1
+            for rest in self.holes
+            if rest.overlaps(hole)
         )
 
 
@@ -113,12 +117,12 @@ class LooseIds:
     """Ids without order: those of the last fifteen minutes."""
 
     def __init__(self) -> None:
-        """Know nothing."""
+        """Know nothing; the first trade begins the memory."""
         self.last_at = 0
-        self._seen: set[tuple[int, int]] = set()
+        self._known: set[tuple[int, int]] = set()
         self._order: deque[tuple[int, tuple[int, int]]] = deque()
 
-    def begin(self, rows: Rows, known: Sequence[Hole] = (), since: int = 0) -> list[Hole]:  # noqa: ARG002  # see DenseIds
+    def begin(self, rows: Rows, known: Sequence[Hole] = (), since: int = 0) -> list[Hole]:  # noqa: ARG002 - as DenseIds
         """Take trades that are in the log already."""
         if len(rows):
             self.accept(rows)
@@ -126,27 +130,27 @@ class LooseIds:
 
     def accept(self, rows: Rows) -> tuple[Rows, list[Hole]]:
         """Return the rows that are new; holes can not be seen in such ids."""
-        keep = np.ones(len(rows), bool)
+        fresh = np.ones(len(rows), bool)
         pairs = zip(rows["id_high"].tolist(), rows["id_low"].tolist(), strict=True)
         for n, (key, at) in enumerate(zip(pairs, rows["traded_at"].tolist(), strict=True)):
-            if key in self._seen:
-                keep[n] = False
+            if key in self._known:
+                fresh[n] = False
                 continue
-            self._seen.add(key)
+            self._known.add(key)
             self._order.append((at, key))
             self.last_at = max(self.last_at, at)
         self._expire()
-        return rows[keep], []
+        return rows[fresh], []
 
     def first_after(self, at: int) -> int:
         """Return the time of the first trade after a time, 0 if there is none."""
-        return min((one for one, _ in self._order if one > at), default=0)
+        return min((traded_at for traded_at, _ in self._order if traded_at > at), default=0)
 
     def unknown(self, rows: Rows) -> npt.NDArray[np.bool_]:
-        """Tell of each row whether it has not come yet."""
+        """Return of each row whether it has not come yet."""
         pairs = zip(rows["id_high"].tolist(), rows["id_low"].tolist(), strict=True)
-        return np.fromiter((key not in self._seen for key in pairs), bool, len(rows))
+        return np.fromiter((key not in self._known for key in pairs), bool, len(rows))
 
     def _expire(self) -> None:
         while self._order and self._order[0][0] < self.last_at - WINDOW:
-            self._seen.discard(self._order.popleft()[1])
+            self._known.discard(self._order.popleft()[1])

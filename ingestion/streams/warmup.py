@@ -11,11 +11,12 @@ from infra.errors import InputError, UnavailableError
 from ingestion.exchange import Rest
 from ingestion.market import CANDLE, TRADE, Timeframe
 from ingestion.messages import History, Rows
-from ingestion.streams.feed import Feed, concatenated
+from ingestion.streams.feed import Feed
 from ingestion.streams.flow import Flow
 from ingestion.streams.healing import OLD, Healer
 
-WANTED = {Timeframe.M1: 600, Timeframe.M5: 300, Timeframe.M15: 300, Timeframe.H1: 500}
+DEPTH = {Timeframe.M1: 600, Timeframe.M5: 300, Timeframe.M15: 300, Timeframe.H1: 500}
+"""Candles of each timeframe that are fetched before the first trade."""
 BUILT = (Timeframe.H4, Timeframe.D1)  # from 1h: exchanges open long candles by their own calendars
 PATIENCE_SECONDS = 60.0
 """How long a symbol's live trades wait for its history."""
@@ -26,8 +27,8 @@ Member = tuple[Feed, Healer, Rest, Flow]
 async def warm_up(symbol: str, members: list[Member], publish: Callable[[History], None], *, needed: bool) -> None:
     """Publish a symbol's history of all exchanges, then let its trades flow on each."""
     if needed:
-        candles: dict[Timeframe, dict[str, Rows]] = {timeframe: {} for timeframe in WANTED}
-        work = [_fetch(member, timeframe, candles) for timeframe in WANTED for member in members]
+        candles: dict[Timeframe, dict[str, Rows]] = {timeframe: {} for timeframe in DEPTH}
+        work = [_fetch(member, timeframe, candles) for timeframe in DEPTH for member in members]
         try:
             await asyncio.wait_for(asyncio.gather(*work), PATIENCE_SECONDS)
         except TimeoutError:
@@ -39,7 +40,7 @@ async def warm_up(symbol: str, members: list[Member], publish: Callable[[History
 async def _fetch(member: Member, timeframe: Timeframe, into: dict[Timeframe, dict[str, Rows]]) -> None:
     feed, _, rest, flow = member
     until = timeframe.opened_at(clock.now())
-    since = until - WANTED[timeframe] * timeframe.microseconds
+    since = until - DEPTH[timeframe] * timeframe.microseconds
     try:
         rows = await feed.exchange.candles(rest, flow.instrument, timeframe, since=since, until=until)
     except (UnavailableError, InputError, KeyError, ValueError, TypeError) as error:
@@ -55,15 +56,16 @@ def _publish(symbol: str, candles: dict[Timeframe, dict[str, Rows]], publish: Ca
     hours = candles[Timeframe.H1]
     built = {timeframe: {name: summed(rows, timeframe) for name, rows in hours.items()} for timeframe in BUILT}
     for timeframe, by_exchange in sorted({**candles, **built}.items(), key=lambda pair: pair[0].microseconds):
-        told = {name: rows.tobytes() for name, rows in sorted(by_exchange.items()) if len(rows)}
-        if told:
-            publish(History(symbol, timeframe.value, told))
+        history = {name: rows.tobytes() for name, rows in sorted(by_exchange.items()) if len(rows)}
+        if history:
+            publish(History(symbol, timeframe.value, history))
 
 
 async def _release(member: Member) -> None:
     """Fetch the trades since the history's end, unless the log ends near by; then let all flow."""
     feed, healer, _, flow = member
     before, known_at = np.empty(0, TRADE), flow.ids.last_at
+    # Subscribed first, then asked: the other way round, trades between the answer and the first frame are in neither.
     subscribed = await _within(flow.subscribed.wait())
     since = flow.history_until or Timeframe.M1.opened_at(clock.now())
     if subscribed and (feed.clock or clock.now()) - known_at > OLD:
@@ -71,14 +73,14 @@ async def _release(member: Member) -> None:
             before = await asyncio.wait_for(healer.since(flow, since - clock.MINUTE), PATIENCE_SECONDS)
         except TimeoutError:
             structlog.get_logger().warning("the begun minute could not be fetched", symbol=flow.name)
-    wanted = before[before["traded_at"] >= since]
-    if known_at:
+    begun = before[before["traded_at"] >= since]
+    if known_at:  # a restart: what the log lacks since its last trade is on record before trades flow again
         healer.broken(flow)
-    feed.release(flow, wanted)
+    feed.release(flow, begun)
     healer.resume(flow)
     if subscribed:
         healer.reconnected(flow)
-    if len(wanted) < len(before):  # what was fetched reaches back behind `since`
+    if len(begun) < len(before):  # what was fetched reaches back behind `since`
         feed.covered(flow, since)
 
 
@@ -100,11 +102,11 @@ def summed(rows: Rows, timeframe: Timeframe) -> Rows:
     parts = [
         _sum(part, int(part["opened_at"][0])) for part in np.split(rows, edges[1:]) if len(part) == length // short
     ]
-    return concatenated(parts) if parts else np.empty(0, CANDLE)
+    return np.concatenate(parts) if parts else np.empty(0, CANDLE)
 
 
 def _sum(part: Rows, opened_at: int) -> Rows:
-    """Sum candles; their scales may differ."""
+    """Sum candles; their scales may differ, as exchanges drop trailing zeros candle by candle."""
     price, quantity = int(part["price_scale"].max()), int(part["quantity_scale"].max())
     row = np.zeros(1, CANDLE)
     row[0] = part[0]

@@ -1,4 +1,4 @@
-"""Keeps the trades of one symbol flowing through ccxt, which keeps the connection itself."""
+"""Trades of one symbol through ccxt, which keeps the connection itself."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ from ingestion.streams.healing import Healer
 
 
 class Watcher:
-    """One symbol; `up` once data has come."""
+    """Follows one symbol; `up` once data has come."""
 
     def __init__(self, feed: Feed, healer: Healer, flow: Flow, exchange: Watched, number: int) -> None:
         """Watch a symbol; `number` names it on the tape."""
@@ -31,6 +31,7 @@ class Watcher:
         while True:
             try:
                 async for frame in self._exchange.watch(self._flow.instrument):
+                    # ccxt connects again by itself and does not say so: the first frame after an error is the sign.
                     if not self.up:
                         self.up = True
                         self._flow.begin([Channel.TRADES], clock.now())

@@ -22,7 +22,7 @@ from ingestion.messages import TRADES_TOPIC, decode_dead_letter, decode_market, 
 from ingestion.streams.connection import Connection
 from ingestion.streams.feed import Feed
 from ingestion.streams.flow import Flow
-from ingestion.streams.notes import NOTE, Followed, Taken, Told, read_note
+from ingestion.streams.notes import NOTE, Fetched, Followed, Published, read_note
 from ingestion.streams.sequence import DenseIds, LooseIds
 from ingestion.tape import Frame, read_blocks
 from realtime.fold.emission import Emission, Refused
@@ -116,12 +116,12 @@ class Replay:
             return
         if isinstance(note, Followed):
             self._follow(note)
-        elif isinstance(note, Told):
+        elif isinstance(note, Published):
             partition = partition_of(Symbol.parse(note.symbol), self._partitions)
             self._put.append((Position(TRADES_TOPIC, partition), note.payload))
         elif (feed := self._feeds.get(frame.exchange)) is None:
             structlog.get_logger().warning("what was followed is not on the tape", exchange=frame.exchange)
-        elif isinstance(note, Taken):
+        elif isinstance(note, Fetched):
             self._take(feed, note, perpetual=frame.perpetual)
         else:
             feed.tell_clock()
@@ -139,15 +139,15 @@ class Replay:
         if before is not None:
             flow.ids = before.ids
         if note.begins:
-            feed.clock = feed.told = 0
-        elif not note.held:
-            flow.held = None
+            feed.clock = feed.ticked_at = 0
+        elif not note.waits:
+            flow.backlog = None
 
     def _feed(self, name: str, *, simulated: bool) -> Feed:
         return Feed(open_exchange(name), self, self, self._partitions, lambda *_: None, simulated=simulated)
 
     @staticmethod
-    def _take(feed: Feed, note: Taken, *, perpetual: bool) -> None:
+    def _take(feed: Feed, note: Fetched, *, perpetual: bool) -> None:
         flow, rows = feed.flows.get((perpetual, note.exchange_symbol)), np.frombuffer(note.rows, TRADE)
         if flow is None:
             reason = "trades came by REST for what is not followed"
@@ -189,7 +189,7 @@ class Guessed(dict[tuple[bool, str], Flow]):
                 return default
             instrument = Instrument(self._exchange.name, symbol, name, "0", "0", trading=True)
             ids = DenseIds() if self._exchange.dense_trade_ids else LooseIds()
-            self[key] = Flow(instrument, ids, held=None)
+            self[key] = Flow(instrument, ids, backlog=None)
         return self[key]
 
 

@@ -20,9 +20,10 @@ SHORTENED = """
 import dataclasses
 from ingestion.exchanges.binance import Binance
 from ingestion.exchange import Exchange
-from ingestion.streams import connection, flow, keeping
+from ingestion.streams import connection, flow, subscription_group
 connection.HANDSHAKE_SECONDS = 2.0
-flow.QUIET, flow.PATIENCE, keeping.ACK_SECONDS, keeping.OVERLAP_SECONDS = 3.0, 3.0, 2.0, 2.0
+flow.QUIET, flow.PATIENCE = 3.0, 3.0
+subscription_group.ACK_SECONDS, subscription_group.OVERLAP_SECONDS = 2.0, 2.0
 Exchange.server_silence_seconds = 8.0
 Binance.limits = dataclasses.replace(Binance.limits, lifetime_seconds=25.0)
 """

@@ -15,7 +15,7 @@ from infra.clock import DAY, HOUR
 from infra.errors import InputError, UnavailableError
 from infra.settings import Settings
 from ingestion.history import backfill
-from ingestion.history.backfill import Wanted, fetch_all
+from ingestion.history.backfill import Span, fetch_all
 from ingestion.history.importing import total
 from ingestion.lake import frame
 from ingestion.lake.datasets import CANDLES
@@ -29,11 +29,11 @@ from tests.conftest import eventually, free_port
 BTC, ETH = Symbol.parse("BTC-USDT"), Symbol.parse("ETH-USDT")
 NOW = int(time.time()) * 1_000_000
 END = NOW - NOW % HOUR - 2 * HOUR
-WANTED = Wanted(Timeframe.H1, END - 10 * DAY, END)
+SPAN = Span(Timeframe.H1, END - 10 * DAY, END)
 
 
 @pytest.fixture(scope="module")
-def given() -> Iterator[Settings]:
+def config() -> Iterator[Settings]:
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CAP_")}
     command = [sys.executable, "-P", "-m", "infra.cli", "simulate", "--symbols", "2", "--rate", "1", "--days", "11"]
@@ -47,8 +47,8 @@ def given() -> Iterator[Settings]:
         server.wait()
 
 
-def fetch(lake: Lake, given: Settings, *symbols: Symbol, wanted: Wanted = WANTED, names=("binance",)):
-    return total(asyncio.run(fetch_all(lake, given, names, symbols or (BTC,), wanted)))
+def fetch(lake: Lake, config: Settings, *symbols: Symbol, span: Span = SPAN, names=("binance",)):
+    return total(asyncio.run(fetch_all(lake, config, names, symbols or (BTC,), span)))
 
 
 @pytest.fixture
@@ -56,18 +56,20 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(Local(tmp_path / "lake"))
 
 
-def test_all_exchanges_are_fetched_whole_and_labelled_as_simulated(lake: Lake, given: Settings) -> None:
-    done = fetch(lake, given, BTC, ETH, names=("binance", "bybit", "okx"))
+def test_all_exchanges_are_fetched_whole_and_labelled_as_simulated(lake: Lake, config: Settings) -> None:
+    done = fetch(lake, config, BTC, ETH, names=("binance", "bybit", "okx"))
     assert (done.added, done.differing) == (6 * 240, 0)
     rows = frame("candles", store=lake.store)
     assert rows.group_by("exchange", "symbol").len()["len"].to_list() == [240] * 6
     assert rows["simulated"].all()
     assert set(frame("instruments", store=lake.store)["exchange"]) == {"binance", "bybit", "okx"}
-    again = fetch(lake, given, BTC, ETH, names=("binance", "bybit", "okx"))
+    again = fetch(lake, config, BTC, ETH, names=("binance", "bybit", "okx"))
     assert (again.added, again.equal) == (0, 0)
 
 
-def test_an_interrupted_backfill_goes_on_where_it_was(lake: Lake, given: Settings, tmp_path: Path, monkeypatch) -> None:
+def test_an_interrupted_backfill_goes_on_where_it_was(
+    lake: Lake, config: Settings, tmp_path: Path, monkeypatch
+) -> None:
     monkeypatch.setattr(backfill, "PIECE", 50)
     asked = []
     get = RestClient.get
@@ -81,18 +83,18 @@ def test_an_interrupted_backfill_goes_on_where_it_was(lake: Lake, given: Setting
 
     monkeypatch.setattr(RestClient, "get", counted)
     with pytest.raises(UnavailableError, match="the network is away"):
-        fetch(lake, given)
+        fetch(lake, config)
     assert len(frame("candles", store=lake.store)) == 150
-    assert fetch(lake, given).added == 90
+    assert fetch(lake, config).added == 90
     assert len(asked) == 6
     whole = Lake(Local(tmp_path / "whole"))
     monkeypatch.setattr(backfill, "PIECE", 10_000)
-    fetch(whole, given)
+    fetch(whole, config)
     assert latest(lake, CANDLES).content == latest(whole, CANDLES).content
 
 
-def test_ours_hold_where_they_are_complete_and_are_mended_where_they_have_a_gap(lake: Lake, given: Settings) -> None:
-    fetch(lake, given)
+def test_ours_hold_where_they_are_complete_and_are_mended_where_they_have_a_gap(lake: Lake, config: Settings) -> None:
+    fetch(lake, config)
     rows = candle_rows(frame("candles", store=lake.store))
     ours = Lake(Local(Path(lake.store.root) / "ours"))
     rows["quality"] = 0
@@ -101,25 +103,25 @@ def test_ours_hold_where_they_are_complete_and_are_mended_where_they_have_a_gap(
     rows = rows[[n for n in range(len(rows)) if n not in (8, 9)]]
     count = len(rows)
     append(ours, CANDLES, candle_frame(["binance"] * count, ["BTC-USDT"] * count, ["1h"] * count, rows), {}, {})
-    done = fetch(ours, given)
+    done = fetch(ours, config)
     assert (done.added, done.revised, done.differing, done.equal) == (2, 1, 1, 236)
     found = frame("candles", store=ours.store)
     assert found["revision"].to_list() == [0] * 6 + [1] + [0] * 233
     assert found["quality"].to_list()[5:9] == ["complete", "backfilled", "complete", "backfilled"]
 
 
-def test_the_past_of_which_nobody_knows_is_not_made_up(lake: Lake, given: Settings) -> None:
-    early = Wanted(Timeframe.H1, END - 90 * DAY, END - 80 * DAY)
-    assert fetch(lake, given, wanted=early).added == 0
+def test_the_past_of_which_nobody_knows_is_not_made_up(lake: Lake, config: Settings) -> None:
+    early = Span(Timeframe.H1, END - 90 * DAY, END - 80 * DAY)
+    assert fetch(lake, config, span=early).added == 0
 
 
-def test_the_command_names_what_is_wrong(lake: Lake, given: Settings, tmp_path: Path) -> None:
+def test_the_command_names_what_is_wrong(lake: Lake, config: Settings, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none lists NOPE-USDT"):
-        fetch(lake, given, Symbol.parse("NOPE-USDT"))
+        fetch(lake, config, Symbol.parse("NOPE-USDT"))
 
     def cap(*arguments: str) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, "-P", "-m", "infra.cli", "backfill", "--symbols", "BTC-USDT", *arguments]
-        environment = {"CAP_SIMULATOR_URL": str(given.simulator_url), "CAP_LAKE_URL": str(tmp_path / "cap")}
+        environment = {"CAP_SIMULATOR_URL": str(config.simulator_url), "CAP_LAKE_URL": str(tmp_path / "cap")}
         return subprocess.run(line, capture_output=True, text=True, env=environment, check=False, cwd=tmp_path)
 
     assert "4h" in cap("--from", "2023-01-01", "--timeframe", "4h").stderr

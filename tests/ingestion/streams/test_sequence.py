@@ -128,4 +128,4 @@ def test_ids_without_order_are_remembered_for_a_while_only() -> None:
     assert accepted(ids, rows(5, 3, 5)) == [5, 3]
     assert accepted(ids, rows(3)) == []
     ids.accept(rows(99, at=2 * WINDOW))
-    assert len(ids._seen) == 1
+    assert len(ids._known) == 1

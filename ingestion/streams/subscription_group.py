@@ -1,4 +1,7 @@
-"""Keeps one connection alive for ever: connect, subscribe, ping, notice silence, replace it before the cut."""
+"""Subscriptions that share a connection, whichever is up: connect, subscribe, ping, notice silence, replace it in time.
+
+It begins again after whatever fault: only cancelling ends it.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -26,15 +29,15 @@ RETRY_SECONDS = 60.0
 """Between attempts to replace a connection that still works."""
 
 
-class Keeper:
-    """One group of subscriptions that share a connection."""
+class SubscriptionGroup:
+    """One group of subscriptions that share a connection; `up` while the exchange serves them."""
 
     numbers = iter(range(1, 1 << 31))
 
     def __init__(
         self, feed: Feed, healer: Healer, url: str, subscriptions: Sequence[Subscription], connects: Bucket
     ) -> None:
-        """Keep these subscriptions; `connects` is the exchange's budget of new connections."""
+        """Keep these subscriptions flowing; `connects` is the exchange's budget of new connections."""
         self._feed, self._healer, self._url, self._subscriptions = feed, healer, url, subscriptions
         self._connects = connects
         self._backoff = Backoff()
@@ -68,13 +71,17 @@ class Keeper:
 
     async def _open(self, *, instead: bool = False) -> Connection:
         """Connect and subscribe; nothing is missed where it is `instead` of one still open. Raises UnavailableError."""
+        # One budget for all groups of the exchange: after an outage they all come back at once, and exchanges ban
+        # addresses that connect too often.
         await self._connects.take()
         exchange = self._feed.exchange
+        # The gap goes on record before the first new trade can flow: a process killed in between leaves the record, and
+        # its successor heals what would otherwise look complete.
         for flow in self._flows():
             if not instead:
                 self._healer.broken(flow)
         connection = await connect(self._url, next(self.numbers), self._received, exchange.limits.frame_bytes)
-        self._feed.decoded[connection.number] = self._answered
+        self._feed.listeners[connection.number] = self._answered
         try:
             await self._subscribe(connection, self._subscriptions)
         except UnavailableError:
@@ -88,15 +95,15 @@ class Keeper:
         return connection
 
     def _streams(self) -> list[tuple[Flow, Channel]]:
-        keys = [((self._perpetual, one.instrument.exchange_symbol), one.channel) for one in self._subscriptions]
+        keys = [((self._perpetual, s.instrument.exchange_symbol), s.channel) for s in self._subscriptions]
         return [(self._feed.flows[key], channel) for key, channel in sorted(keys) if key in self._feed.flows]
 
     def _flows(self) -> list[Flow]:
         return [flow for flow, channel in self._streams() if channel is Channel.TRADES]
 
-    async def _subscribe(self, connection: Connection, wanted: Sequence[Subscription]) -> None:
+    async def _subscribe(self, connection: Connection, subscriptions: Sequence[Subscription]) -> None:
         exchange, bucket = self._feed.exchange, Bucket(self._feed.exchange.limits.messages_per_second, 1.0)
-        for part in plan.batches(wanted, exchange.limits.streams_per_message):
+        for part in plan.batches(subscriptions, exchange.limits.streams_per_message):
             await bucket.take()
             self._requests += 1
             answer = asyncio.get_running_loop().create_future()
@@ -114,6 +121,7 @@ class Keeper:
 
     def _answered(self, decoded: Decoded) -> None:
         """Settle requests; data that flows ends the run of failures."""
+        # Trades, not a handshake: an exchange that accepts and cuts at once would be asked twice a second all day.
         if len(decoded.trades):
             self._backoff.flowed()
         for identity in decoded.acknowledged:
@@ -138,6 +146,7 @@ class Keeper:
                 if exchange.ping is not None and now - pinged > exchange.ping_seconds * clock.SECOND:
                     connection.send(exchange.ping)
                     pinged = now
+                # A half-open connection ends with no FIN: TCP itself would wait for hours.
                 if now - connection.last_frame_at > exchange.server_silence_seconds * clock.SECOND:
                     structlog.get_logger().warning("the connection is silent", exchange=exchange.name)
                     connection.close()
@@ -161,6 +170,8 @@ class Keeper:
         except UnavailableError as error:
             structlog.get_logger().warning("no new connection yet, the old one stays", reason=str(error)[:300])
             return connection
+        # Both give the same trades meanwhile, and ids drop the second copy; a cut first would be a gap at each
+        # replacement, on all symbols.
         await asyncio.sleep(OVERLAP_SECONDS)
         self._forget(connection)
         metrics.REPLACED.labels(self._feed.exchange.name).inc()
@@ -187,6 +198,7 @@ class Keeper:
 
         A symbol that simply does not trade is left alone; what REST gives meanwhile is taken.
         """
+        # Silence alone says nothing: most symbols rest for minutes. REST knows whether there was something to miss.
         known_at, name = flow.ids.last_at, self._feed.exchange.name
         if channel is Channel.TRADES and not await self._probe(flow, known_at):
             return False
@@ -219,5 +231,5 @@ class Keeper:
         return True
 
     def _forget(self, connection: Connection) -> None:
-        self._feed.decoded.pop(connection.number, None)
+        self._feed.listeners.pop(connection.number, None)
         connection.close()

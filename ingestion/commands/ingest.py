@@ -1,0 +1,62 @@
+"""`cap ingest`: all exchanges into the event log."""
+
+import asyncio
+import signal
+import time
+
+import structlog
+import uvloop
+
+from infra import log
+from infra.errors import SettingsError, UnavailableError
+from infra.eventlog import EventLog, Position, open_log
+from infra.lock import own
+from infra.metrics import serve_metrics
+from infra.settings import Settings, settings
+from ingestion.messages import TRADES_TOPIC
+from ingestion.service import Ingestion
+
+PATIENCE_SECONDS = 30.0
+
+
+def ingest() -> None:
+    """Follow the exchanges: trades, their own candles and funding, into the event log; raw frames onto the tape."""
+    config = settings()
+    if not config.exchanges:
+        raise SettingsError("CAP_EXCHANGES is empty; write CAP_EXCHANGES='[\"binance\"]'")
+    log.configure("ingestion")
+    with own(config.data_directory / "ingestion" / "ingestion.lock", "`cap ingest`"):
+        service = Ingestion(config, _open_log(config))
+        server = serve_metrics(config.host, config.ingestion_metrics_port, service.ready)
+        try:
+            uvloop.run(_run(service))
+        finally:
+            service.publisher.close()
+            service.tape.close()
+            server.close()
+    if service.publisher.failure is not None:
+        raise service.publisher.failure
+
+
+def _open_log(config: Settings) -> EventLog:
+    """Open the event log once it answers: `cap up` starts both at once. Raises UnavailableError."""
+    deadline, event_log = time.monotonic() + PATIENCE_SECONDS, open_log(config)
+    while True:
+        try:
+            event_log.end(Position(TRADES_TOPIC, 0))
+        except UnavailableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.25)
+        else:
+            return event_log
+
+
+async def _run(service: Ingestion) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await service.run(stop)
+    except asyncio.CancelledError:
+        structlog.get_logger().info("stopped")
