@@ -32,6 +32,7 @@ from serving.streams.guests import Guests
 from serving.streams.hub import Hub
 
 REDIS_SECONDS = 3.0
+REDIS_CONNECTIONS = 32
 READABLE = ("ETag", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Policy")
 METHODS, SENT = ("GET", "POST", "PUT", "DELETE"), ("Authorization", "Content-Type")
 Lifespan = Callable[[Starlette], contextlib.AbstractAsyncContextManager[dict[str, object]]]
@@ -73,14 +74,29 @@ def _modules() -> list[object]:
     return [importlib.import_module(f"{folder.__name__}.{name}") for name in names]
 
 
+def _redis_client(url: str) -> redis.Redis:
+    """Connect lazily, by a pool in which questions wait for a free connection.
+
+    redis-py's default pool raises the 101st time at once, and that cannot be told from a Redis that is away: a page
+    with 128 channels, or a burst of requests, would read "Redis does not answer" from a Redis that does.
+    """
+    pool = redis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=REDIS_CONNECTIONS,
+        timeout=REDIS_SECONDS,
+        socket_timeout=REDIS_SECONDS,
+        socket_connect_timeout=REDIS_SECONDS,
+        protocol=2,
+    )
+    return redis.Redis.from_pool(pool)
+
+
 def lifespan(settings: Settings) -> Lifespan:
     """Hold one pool of connections to Redis, the hub of channels and the list of guests."""
 
     @contextlib.asynccontextmanager
     async def lives(_app: Starlette) -> AsyncIterator[dict[str, object]]:
-        client = redis.Redis.from_url(
-            settings.redis, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS, protocol=2
-        )
+        client = _redis_client(settings.redis)
         store = Store(client, settings)
         hub, guests = Hub(client, store), Guests(settings.connections_per_address)
         accounts = service.build(settings, client)

@@ -31,7 +31,7 @@ class Database:
     def __init__(self, url: str) -> None:
         """Connect to nothing yet."""
         self._url = url
-        self._ready = False
+        self._ready = asyncio.Event()
         self._pool: AsyncConnectionPool[Transaction] = AsyncConnectionPool(
             url,
             open=False,
@@ -44,22 +44,31 @@ class Database:
 
     async def run(self) -> None:
         """Migrate as soon as PostgreSQL answers, then keep the pool open until cancelled."""
-        told = False
-        while not self._ready:
-            try:
-                await asyncio.to_thread(migrate.upgrade, self._url)
-                self._ready = True
-            except (SQLAlchemyError, psycopg.Error, OSError) as error:
-                if not told:
-                    LOG.warning("accounts wait for PostgreSQL", error=type(error).__name__)
-                told = True
-                await asyncio.sleep(RETRY_SECONDS)
+        await self._migrate()
         try:
             await self._pool.open()
+            self._ready.set()
             await asyncio.Event().wait()
         finally:
-            self._ready = False
+            self._ready.clear()
             await self._pool.close()
+
+    async def _migrate(self) -> None:
+        warned = False
+        while True:
+            try:
+                await asyncio.to_thread(migrate.upgrade, self._url)
+            except (SQLAlchemyError, psycopg.Error, OSError) as error:
+                if not warned:
+                    LOG.warning("accounts wait for PostgreSQL", error=type(error).__name__)
+                warned = True
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
+
+    async def ready(self) -> None:
+        """Wait until the schema is migrated and transactions are possible."""
+        await self._ready.wait()
 
     @contextlib.asynccontextmanager
     async def tenant(self, tenant: UUID) -> AsyncIterator[Transaction]:
@@ -75,13 +84,15 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def _transaction(self, name: str, value: str) -> AsyncIterator[Transaction]:
-        if not self._ready:
+        if not self._ready.is_set():
             raise UnavailableError("accounts are not available: PostgreSQL does not answer")
         try:
             async with self._pool.connection() as connection, connection.transaction():
                 await connection.execute("SELECT set_config(%s, %s, true)", (name, value))
                 yield connection
-        except (PoolTimeout, psycopg.OperationalError) as error:
+        except PoolTimeout as error:  # all connections are busy, or PostgreSQL opens none
+            raise UnavailableError(f"accounts are not available: no connection within {WAIT_SECONDS:g} s") from error
+        except psycopg.OperationalError as error:
             raise UnavailableError("accounts are not available: PostgreSQL does not answer") from error
 
 

@@ -93,6 +93,21 @@ def test_without_redis_it_lives_is_not_ready_and_says_503(tmp_path: Path) -> Non
         asyncio.run(inside())
 
 
+def test_a_burst_of_requests_waits_for_connections_instead_of_being_told_that_redis_is_away(
+    valkey: str, engine: Engine, tmp_path: Path
+) -> None:
+    async def inside(server: Server) -> list[httpx.Response]:
+        limits = httpx.Limits(max_connections=400)
+        async with httpx.AsyncClient(limits=limits, timeout=30, trust_env=False) as client:
+            questions = (client.get(f"{server.url}/api/candles/BTCUSDT") for _ in range(400))
+            return await asyncio.gather(*questions)
+
+    with serving(valkey, tmp_path) as server:
+        answers = asyncio.run(inside(server))
+    assert {answer.status_code for answer in answers} == {200}
+    assert all("ratelimit-remaining" in answer.headers for answer in answers)  # uncounted would be unlimited
+
+
 def test_sigterm_says_goodbye_to_everybody_and_ends_in_time(valkey: str, engine: Engine, tmp_path: Path) -> None:
     async def inside(server: Server) -> list[tuple[int | None, str | None]]:
         async with asyncio.timeout(30), contextlib.AsyncExitStack() as stack:

@@ -130,3 +130,21 @@ def test_a_new_numbering_is_told_by_a_snapshot(engine: Engine, server: Server) -
 
     asyncio.run(inside())
     eventually(lambda: server.metric("serving_ws_connections") == 0)
+
+
+def test_a_history_that_could_not_be_read_once_is_read_again(engine: Engine, server: Server) -> None:
+    of = series("ADAUSDT")
+    engine.redis.set(f"candles:{of}", "no sorted set")  # Redis refuses to read it, and the feed stays connected
+    engine.redis.sadd("series", str(of))
+
+    async def inside() -> None:
+        async with asyncio.timeout(30), websockets.connect(server.websocket) as socket:
+            request = {"jsonrpc": "2.0", "method": "subscribe", "params": ["ohlcv.ADAUSDT.1m"], "id": 1}
+            await socket.send(json.dumps(request))
+            assert json.loads(await socket.recv())["error"]["code"] == -32003
+            engine.redis.delete(f"candles:{of}")
+            engine.candle(of, 0)
+            await socket.send(json.dumps(request))
+            assert json.loads(await socket.recv())["result"]["subscribed"][0]["sequence"] == 1
+
+    asyncio.run(inside())
