@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from infra.eventlog import open_log
@@ -60,13 +60,18 @@ def endpoints() -> list[Endpoint]:
 
 
 def routes() -> list[BaseRoute]:
-    """Return all routes. Raises KeyError for one that the policy does not know."""
-    found = endpoints()
-    further = [*docs.routes(found), *(route for module in _modules() for route in getattr(module, "ROUTES", ()))]
-    for route in further:
+    """Return all routes. Raises RuleError for one that the policy does not know."""
+    tables = endpoints()
+    further = [*docs.routes(tables), *(route for module in _modules() for route in getattr(module, "ROUTES", ()))]
+    return [*(resource.route for resource in resources(tables)), *ruled(further)]
+
+
+def ruled(plain: list[Route]) -> list[Route]:
+    """Return routes that are no endpoints. Raises RuleError for one that the policy does not know."""
+    for route in plain:
         for method in (route.methods or set()) - {"HEAD"}:
             policy.rule(method, route.path)
-    return [*(resource.route for resource in resources(found)), *further]
+    return plain
 
 
 def _modules() -> list[object]:

@@ -86,7 +86,7 @@ class Resource:
 
 
 def resources(endpoints: Sequence[Endpoint]) -> list[Resource]:
-    """Gather endpoints by path. Raises KeyError for one without a row in the policy."""
+    """Gather endpoints by path. Raises RuleError for one without a row in the policy."""
     found: dict[str, Resource] = {}
     for endpoint in endpoints:
         policy.rule(endpoint.method, endpoint.path)

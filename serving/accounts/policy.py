@@ -11,6 +11,8 @@ from uuid import UUID
 
 from starlette.exceptions import HTTPException
 
+from infra.errors import PlatformError
+
 
 class Role(IntEnum):
     """What a user is: in the tenant, or (operator) on the platform. Each may do what those before may."""
@@ -49,6 +51,20 @@ class Rule:
 
     least: Role | None  # None: everybody, known or not
     scope: Scope = Scope.NONE
+
+
+class RuleError(PlatformError):
+    """A route has no row, so that nothing says who may use it."""
+
+    exit_code = 70  # the program is wrong, not what it was given
+
+    def __init__(self, method: str, path: str) -> None:
+        """Name the route, and the row that whoever added it forgot."""
+        row = f'("{method}", "{path}")'
+        super().__init__(
+            f"{method} {path} has no row in RULES of serving/accounts/policy.py: "
+            f"add {row}: PUBLIC (or READ, WRITE, OWN …), and a row in tests/serving/accounts/test_authorisation.py"
+        )
 
 
 PUBLIC = Rule(None)
@@ -110,8 +126,11 @@ RULES: dict[tuple[str, str], Rule] = {
 
 
 def rule(method: str, path: str) -> Rule:
-    """Return the row of a route. Raises KeyError: a route without a row must not be served."""
-    return RULES[method, path]
+    """Return the row of a route. Raises RuleError: a route without a row must not be served."""
+    try:
+        return RULES[method, path]
+    except KeyError:
+        raise RuleError(method, path) from None
 
 
 def check(wanted: Rule, who: Identity | None) -> None:

@@ -11,11 +11,15 @@ import httpx
 import psycopg
 import pytest
 import websockets
+from starlette.routing import Route
 
 from bench.lone_server import Engine, Server
 from serving.accounts import keys, policy
+from serving.accounts.policy import RuleError
 from serving.accounts.tokens import Tokens, Use
-from serving.app import endpoints, routes
+from serving.app import endpoints, routes, ruled
+from serving.endpoint import Endpoint, resources
+from serving.routes import docs
 from tests.serving.accounts.conftest import PASSWORD, Person, Register
 
 ACTORS = ("nobody", "owner", "colleague", "admin", "stranger", "operator", "expired", "revoked")
@@ -74,6 +78,19 @@ def test_every_route_has_a_row_here_and_in_the_policy() -> None:
     assert served() == TABLE.keys() | OPEN
     assert served() == {row for row in policy.RULES if row[0] != policy.SOCKET}
     assert {row for row, rule in policy.RULES.items() if rule.least is None and row[0] != policy.SOCKET} == OPEN
+
+
+def test_a_route_without_a_row_says_which_row_is_missing_and_where_it_goes() -> None:
+    async def answers(_request: object, _query: object) -> object:
+        return {}
+
+    endpoint = Endpoint("/api/x", "A new route", answers, None)
+    sentence = r"^GET /api/x has no row in RULES of serving/accounts/policy\.py: add \(\"GET\", \"/api/x\"\): PUBLIC"
+    for start in (resources, docs.routes):
+        with pytest.raises(RuleError, match=sentence):
+            start([endpoint])
+    with pytest.raises(RuleError, match=r"^GET /x has no row"):
+        ruled([Route("/x", answers, methods=["GET"])])
 
 
 class Cast:
