@@ -26,10 +26,10 @@ Transaction = psycopg.AsyncConnection[Row]
 
 
 class Database:
-    """See the file's first line. Everything here raises UnavailableError while PostgreSQL does not answer."""
+    """The pool. Everything here raises UnavailableError while PostgreSQL does not answer."""
 
     def __init__(self, url: str) -> None:
-        """Connect to nothing yet."""
+        """Prepare the pool; `run` opens it."""
         self._url = url
         self._ready = asyncio.Event()
         self._pool: AsyncConnectionPool[Transaction] = AsyncConnectionPool(
@@ -72,13 +72,13 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def tenant(self, tenant: UUID) -> AsyncIterator[Transaction]:
-        """Give a transaction that sees the rows of one tenant."""
+        """Open a transaction that sees the rows of one tenant."""
         async with self._transaction("cap.tenant", str(tenant)) as transaction:
             yield transaction
 
     @contextlib.asynccontextmanager
     async def platform(self) -> AsyncIterator[Transaction]:
-        """Give a transaction that sees all rows: for logging in and for what the platform itself does."""
+        """Open a transaction that sees all rows: for logging in and for what the platform itself does."""
         async with self._transaction("cap.platform", "on") as transaction:
             yield transaction
 
@@ -97,7 +97,7 @@ class Database:
 
 
 async def _configure(connection: Transaction) -> None:
-    """Prepare a new connection; a role that no policy binds is laid down."""
+    """Prepare a new connection; a role above row-level security (a superuser) is exchanged for one below it."""
     cursor = await connection.execute(ABOVE)
     row = await cursor.fetchone()
     if row is not None and any(row.values()):
@@ -107,14 +107,14 @@ async def _configure(connection: Transaction) -> None:
     await connection.commit()
 
 
-async def one(transaction: Transaction, query: str, *values: object) -> Row | None:
-    """Return the first row."""
+async def first_row(transaction: Transaction, query: str, *values: object) -> Row | None:
+    """Return the first row of an answer, None of an empty one."""
     cursor = await transaction.execute(query.encode(), values)
     return await cursor.fetchone()
 
 
 async def rows(transaction: Transaction, query: str, *values: object) -> list[Row]:
-    """Return all rows."""
+    """Return all rows of an answer, as dictionaries."""
     cursor = await transaction.execute(query.encode(), values)
     return await cursor.fetchall()
 

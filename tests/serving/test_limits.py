@@ -16,8 +16,8 @@ from bench.lone_server import Engine, Server, eventually, serving
 
 def test_requests_are_counted_for_all_processes_together(valkey: str, engine: Engine, tmp_path: Path) -> None:
     with (
-        serving(valkey, tmp_path, requests_per_minute="30") as one,
-        serving(valkey, tmp_path, requests_per_minute="30") as two,
+        serving(valkey, tmp_path, requests_per_minute="30") as first,
+        serving(valkey, tmp_path, requests_per_minute="30") as second,
     ):
         answers: list[httpx.Response] = []
 
@@ -25,7 +25,7 @@ def test_requests_are_counted_for_all_processes_together(valkey: str, engine: En
             engine.redis.delete(*engine.redis.keys("rate:*") or ["none"])
             begun = int(time.time() // 60)
             answers[:] = [
-                httpx.get(f"{(one, two)[n % 2].url}/api/symbols", headers={"x-forwarded-for": f"192.0.2.{n}"})
+                httpx.get(f"{(first, second)[n % 2].url}/api/symbols", headers={"x-forwarded-for": f"192.0.2.{n}"})
                 for n in range(35)
             ]
             return int(time.time() // 60) == begun
@@ -37,7 +37,7 @@ def test_requests_are_counted_for_all_processes_together(valkey: str, engine: En
         assert refused.headers["content-type"] == "application/problem+json"
         assert 1 <= int(refused.headers["retry-after"]) <= 61
         assert refused.headers["ratelimit-limit"] == "30"
-        assert httpx.get(f"{one.url}/health").status_code == 200
+        assert httpx.get(f"{first.url}/health").status_code == 200
         assert all(engine.redis.ttl(key) > 0 for key in engine.redis.keys("rate:*"))
 
 

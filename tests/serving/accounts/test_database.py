@@ -11,7 +11,7 @@ import pytest
 from bench.lone_server import Server
 from infra.errors import UnavailableError
 from serving.accounts import audit, migrate
-from serving.accounts.database import CONNECTIONS, Database, one
+from serving.accounts.database import CONNECTIONS, Database, first_row
 from tests.serving.accounts.conftest import Register
 
 
@@ -87,8 +87,8 @@ def test_a_transaction_sees_the_rows_of_its_tenant_and_without_one_nothing(conne
     tenant = all_tenants[0]
     connection.execute("SELECT set_config('cap.tenant', %s, true)", (tenant,))
     for name in tables:
-        seen = {str(t) for (t,) in connection.execute(f"SELECT DISTINCT tenant_id FROM {name}")}
-        assert seen <= {tenant}, name
+        visible = {str(t) for (t,) in connection.execute(f"SELECT DISTINCT tenant_id FROM {name}")}
+        assert visible <= {tenant}, name
     assert connection.execute("SELECT count(*) FROM users").fetchone() == (1,)
 
 
@@ -159,7 +159,7 @@ def test_when_all_connections_are_busy_nobody_is_told_that_postgresql_is_away(po
             with pytest.raises(UnavailableError, match="no connection within 2 s"):
                 await stack.enter_async_context(database.platform())
         async with database.platform() as transaction:
-            assert await one(transaction, "SELECT 1 AS number") == {"number": 1}
+            assert await first_row(transaction, "SELECT 1 AS number") == {"number": 1}
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
