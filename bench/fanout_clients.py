@@ -33,8 +33,8 @@ class Client(asyncio.Protocol):
         now = time.time_ns() // 1_000
         data = self.buffer + data
         if not self.open:
-            head, found, data = data.partition(b"\r\n\r\n")
-            if not found:
+            head, blank_line, data = data.partition(b"\r\n\r\n")
+            if not blank_line:
                 self.buffer = head
                 return
             self.open = True

@@ -59,5 +59,14 @@ if __name__ == "__main__":
     routes = [Route("/health", health), WebSocketRoute("/ws/market-data", market_data)]
     app = Starlette(routes=routes, lifespan=lifespan)
     port = int(os.environ["FANOUT_PORT"])
-    uvicorn.run(app, host="127.0.0.1", port=port, loop="uvloop", http="httptools", ws="websockets-sansio",
-                ws_per_message_deflate=False, log_level="warning", backlog=4096)  # fmt: skip
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        log_level="warning",
+        backlog=4096,
+    )

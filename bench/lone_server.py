@@ -102,14 +102,21 @@ class Engine:
         self.redis = redis.Redis.from_url(self.url)
 
     def start(self) -> None:
-        told = {"columns": msgspec.json.encode(COLUMNS), "converged": msgspec.json.encode(CONVERGED), "simulated": 1}
-        self.redis.hset(ENGINE_KEY, mapping=told)
+        metadata = {
+            "columns": msgspec.json.encode(COLUMNS),
+            "converged": msgspec.json.encode(CONVERGED),
+            "simulated": 1,
+        }
+        self.redis.hset(ENGINE_KEY, mapping=metadata)
 
     def candle(self, of: Series, minute: int, close: int = 100_00, revision: int = 0) -> int:
         """Close or revise one candle."""
         row = candle(minute, close, revision)
         channel = candles_channel(of)
-        member = lambda sequence: StoredCandle(sequence, row.tobytes()).pack()  # noqa: E731
+
+        def member(sequence: int) -> bytes:
+            return StoredCandle(sequence, row.tobytes()).pack()
+
         document = candle_document(row, simulated=True)
         return self._publish(of, channel, candles_key(of), member, row, document, revision)
 
@@ -117,22 +124,33 @@ class Engine:
         row = candle(minute)
         opened_at, known_at = int(row["opened_at"]), int(row["known_at"])
         packed = np.array(values).tobytes()
-        stored = lambda s: StoredIndicators(s, opened_at, known_at, 0, minute + 1, packed)  # noqa: E731
+
+        def stored(sequence: int) -> StoredIndicators:
+            return StoredIndicators(sequence, opened_at, known_at, 0, minute + 1, packed)
+
+        def member(sequence: int) -> bytes:
+            return msgspec.msgpack.encode(stored(sequence))
+
         document = indicators_document(COLUMNS, CONVERGED, stored(0), simulated=True)
-        member = lambda sequence: msgspec.msgpack.encode(stored(sequence))  # noqa: E731
         return self._publish(of, indicators_channel(of), indicators_key(of), member, row, document, 0)
 
     def signal(self, of: Series, minute: int, score: float) -> int:
         row = candle(minute)
         opened_at = int(row["opened_at"])
         document = {
-            "series": str(of), "exchange": of.exchange, "symbol": str(of.symbol), "timeframe": str(of.timeframe),
-            "opened_at": opened_at, "known_at": int(row["known_at"]), "score": score, "confidence": 0.5,
-            "calibrated": False, "simulated": True,
-        }  # fmt: skip
+            "series": str(of),
+            "exchange": of.exchange,
+            "symbol": str(of.symbol),
+            "timeframe": str(of.timeframe),
+        }
+        document |= {"opened_at": opened_at, "known_at": int(row["known_at"])}
+        document |= {"score": score, "confidence": 0.5, "calibrated": False, "simulated": True}
         text = msgspec.json.encode(document)
         self.redis.hset(LATEST_SIGNALS_KEY, str(of), text)
-        member = lambda s: msgspec.msgpack.encode(StoredSignal(s, opened_at, text))  # noqa: E731
+
+        def member(sequence: int) -> bytes:
+            return msgspec.msgpack.encode(StoredSignal(sequence, opened_at, text))
+
         return self._publish(of, signals_channel(of), signals_key(of), member, row, document, 0)
 
     def _publish(self, of, channel, key, member, row, document, revision) -> int:
@@ -193,18 +211,21 @@ class Server:
 def serving(url: str, directory: Path, **settings: str) -> Iterator[Server]:
     """Run `cap serve` on this Redis for the length of a block."""
     port = free_port()
-    environment = {"CAP_VALKEY_URL": url, "CAP_PORT": str(port), "CAP_REQUESTS_PER_MINUTE": "1000000",
-                   "CAP_CONNECTIONS_PER_ADDRESS": "100000", "CAP_DATA_DIRECTORY": str(directory / "cap"),
-                   "CAP_POSTGRES_PORT": "1", "CAP_PASSWORD_MEMORY_KIB": "64", "CAP_PASSWORD_PASSES": "1"}  # fmt: skip
+    environment = {
+        "CAP_VALKEY_URL": url,
+        "CAP_PORT": str(port),
+        "CAP_REQUESTS_PER_MINUTE": "1000000",
+        "CAP_CONNECTIONS_PER_ADDRESS": "100000",
+        "CAP_DATA_DIRECTORY": str(directory / "cap"),
+        "CAP_POSTGRES_PORT": "1",
+        "CAP_PASSWORD_MEMORY_KIB": "64",
+        "CAP_PASSWORD_PASSES": "1",
+    }
     environment |= {f"CAP_{name.upper()}": value for name, value in settings.items()}
     log = directory / f"serve-{port}.log"
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "infra.cli", "serve"],
-            env=os.environ | environment,
-            stdout=output,
-            stderr=output,
-        )
+        command = [sys.executable, "-P", "-m", "infra.cli", "serve"]
+        process = subprocess.Popen(command, env=os.environ | environment, stdout=output, stderr=output)
     try:
         server = Server(port, process, log)
         deadline = time.monotonic() + 60

@@ -21,7 +21,7 @@ from realtime.outputs.stored import KEPT_CANDLES, KEPT_INDICATORS, KEPT_SIGNALS
 
 
 class Topic(StrEnum):
-    """What a channel carries."""
+    """The first part of a channel's name: what it carries."""
 
     CANDLES = "ohlcv"
     INDICATORS = "indicators"
@@ -70,7 +70,7 @@ class Channel:
 
     @property
     def published(self) -> str:
-        """Redis' pub/sub channel."""
+        """The pub/sub channel of Redis on which the engine publishes."""
         return _PUBLISHED[self.topic][0](self.series)
 
     @property
@@ -79,7 +79,7 @@ class Channel:
         return _PUBLISHED[self.topic][1](self.series)
 
     @property
-    def kept(self) -> int:
+    def capacity(self) -> int:
         """How many rows the history holds at most."""
         return _PUBLISHED[self.topic][2]
 

@@ -39,7 +39,7 @@ class Endpoint:
 
     @property
     def rule(self) -> policy.Rule:
-        """Who may ask."""
+        """The policy's row: who may ask. Raises RuleError where there is none."""
         return policy.rule(self.method, self.path)
 
     async def handle(self, request: Request) -> Response:
@@ -47,10 +47,10 @@ class Endpoint:
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
                 await admit(request, self.rule)
-                given = parameters.read(request.query_params, self.query)
+                question = parameters.read(request.query_params, self.query)
                 if self.body is not None:
-                    given = await bodies.read(request, self.body)
-                answer = await self.answers(request, given)
+                    question = await bodies.read(request, self.body)
+                answer = await self.answers(request, question)
         except TimeoutError:
             raise UnavailableError(f"no answer within {LONGEST_SECONDS:g} s") from None
         if self.method != "GET" or self.rule.least is not None:
@@ -80,18 +80,18 @@ class Resource:
         return Route(path, self.handle, methods=list(self.endpoints), name=self.path)
 
     async def handle(self, request: Request) -> Response:
-        """Answer one request."""
+        """Answer one request by the endpoint of its method; HEAD is a GET whose body the server drops."""
         method = "GET" if request.method == "HEAD" else request.method
         return await self.endpoints[method].handle(request)
 
 
 def resources(endpoints: Sequence[Endpoint]) -> list[Resource]:
-    """Gather endpoints by path. Raises KeyError for one without a row in the policy."""
-    found: dict[str, Resource] = {}
+    """Gather endpoints by path. Raises RuleError for one without a row in the policy."""
+    by_path: dict[str, Resource] = {}
     for endpoint in endpoints:
         policy.rule(endpoint.method, endpoint.path)
-        found.setdefault(endpoint.path, Resource(endpoint.path, {})).endpoints[endpoint.method] = endpoint
-    return list(found.values())
+        by_path.setdefault(endpoint.path, Resource(endpoint.path, {})).endpoints[endpoint.method] = endpoint
+    return list(by_path.values())
 
 
 def _tagged(request: Request, body: bytes) -> Response:

@@ -20,12 +20,12 @@ class GuardedHttp(HttpToolsProtocol):
     _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        """Start the clock."""
+        """Start the clock for the first head."""
         super().connection_made(transport)
         self._start()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop the clock, so that it does not fire on a closed transport."""
         self._stop()
         super().connection_lost(exc)
 
@@ -45,12 +45,12 @@ class GuardedHttp(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        """Count."""
+        """Count the address into the size of the head."""
         self._head += len(url)
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count."""
+        """Count one header into the size of the head, with its colon, space and line end."""
         self._head += len(name) + len(value) + 4
         super().on_header(name, value)
 

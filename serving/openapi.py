@@ -59,10 +59,8 @@ def _name(model: type[BaseModel]) -> str:
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
     private = endpoint.rule.least is not None
-    errors = {
-        *ALWAYS, *endpoint.errors, *(OF_API if endpoint.path.startswith("/api/") else ()),
-        *(OF_PRIVATE if private else ()),
-    }  # fmt: skip
+    of_path = OF_API if endpoint.path.startswith("/api/") else ()
+    errors = {*ALWAYS, *endpoint.errors, *of_path, *(OF_PRIVATE if private else ())}
     return {
         "summary": endpoint.summary,
         "operationId": f"{endpoint.answers.__module__.rpartition('.')[2]}_{endpoint.answers.__name__}",
@@ -81,10 +79,10 @@ def _answers(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.answer is None:
         return {"204": {"description": "done"}}
     answer = _response("what was asked for", _reference(endpoint.answer.__name__), "application/json")
-    told: dict[str, Any] = {str(int(endpoint.status)): answer}
+    responses: dict[str, Any] = {str(int(endpoint.status)): answer}
     if endpoint.method == "GET" and endpoint.rule.least is None:
-        told["304"] = {"description": "not changed since the ETag in If-None-Match"}
-    return told
+        responses["304"] = {"description": "not changed since the ETag in If-None-Match"}
+    return responses
 
 
 def _path(endpoint: Endpoint) -> list[dict[str, Any]]:
@@ -99,12 +97,12 @@ def _query(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 def _parameter(about: dict[str, Any]) -> dict[str, Any]:
     about = {key: value for key, value in about.items() if key != "title"}
-    told = {"description": about.pop("description", "")}
+    parameter = {"description": about.pop("description", "")}
     if about.get("default", 0) is None:
         del about["default"]
-    choices = [one for one in about.pop("anyOf", []) if one != {"type": "null"}]
+    choices = [choice for choice in about.pop("anyOf", []) if choice != {"type": "null"}]
     schema = about | (choices[0] if len(choices) == 1 else {"anyOf": choices} if choices else {})
-    return told | {"schema": schema}
+    return parameter | {"schema": schema}
 
 
 def _reference(model: str) -> dict[str, Any]:

@@ -55,6 +55,7 @@ assert Timeframes.__args__ == tuple(map(str, TIMEFRAMES))  # type: ignore[attr-d
 
 EXCHANGE = "an exchange such as binance; without it the composite of all"
 TIMEFRAME = "period of the candles"
+SPELLING: dict[str, object] = {"type": "string", "pattern": "^[A-Z0-9]{2,10}[-/]?(USDT|USDC|BTC|EUR)(-PERP)?$"}
 
 
 class Nothing(BaseModel):
@@ -87,13 +88,13 @@ class Paged(OfSeries):
 
 def read(query: QueryParams, model: type[Model]) -> Model:
     """Read the query of a request. Raises ParameterError that names the first wrong parameter."""
-    told: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for name, value in query.multi_items():
-        if name in told:
+        if name in members:
             raise ParameterError(name, "given more than once")
-        told[name] = value
+        members[name] = value
     try:
-        return model.model_validate(told)
+        return model.model_validate(members)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else ""

@@ -39,8 +39,8 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, 
     """Build the answer; `more` are further members, such as `errors`."""
     title = HTTPStatus(status).phrase
     body = {"type": "about:blank", "title": title, "status": int(status), "detail": detail, **more}
-    kept = {"Cache-Control": "no-store", **(headers or {})}
-    return Response(msgspec.json.encode(body), status, kept, media_type=MEDIA_TYPE)
+    fields = {"Cache-Control": "no-store", **(headers or {})}
+    return Response(msgspec.json.encode(body), status, fields, media_type=MEDIA_TYPE)
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
@@ -58,7 +58,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 
 async def on_parameter_error(_request: Request, error: Exception) -> Response:
-    """Name the wrong parameter."""
+    """Answer 400 (or the error's own status) and name the wrong parameter."""
     if not isinstance(error, ParameterError):
         raise error
     wrong = [{"name": error.name, "detail": str(error)}]
@@ -66,7 +66,7 @@ async def on_parameter_error(_request: Request, error: Exception) -> Response:
 
 
 async def on_plan_error(_request: Request, error: Exception) -> Response:
-    """Tell how much is used of how much."""
+    """Say how much of the plan is used, in a sentence and as numbers."""
     if not isinstance(error, PlanError):
         raise error
     return problem(HTTPStatus.FORBIDDEN, str(error), usage=error.meter)
@@ -78,13 +78,13 @@ async def on_unavailable(_request: Request, error: Exception) -> Response:
 
 
 async def on_bug(request: Request, error: Exception) -> Response:
-    """Tell nothing of the inside; the log has it."""
+    """Answer without a word of the inside; the log has the traceback."""
     LOG.error("a request failed", path=request.url.path, exc_info=error)
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is our mistake; it has been logged")
 
 
 def too_many(seconds: float) -> Response:
-    """Refuse for now."""
+    """Build a 429 that says in how many seconds to come back."""
     wait = max(1, math.ceil(seconds))
     detail = f"too many requests from this address; try again in {wait} s"
     return problem(HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": str(wait)})

@@ -20,10 +20,10 @@ async def read(request: Request, model: type[Model]) -> Model:
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send JSON: Content-Type: application/json")
     text = await request.body()
     try:
-        told = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
+        members = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise ParameterError("body", "not JSON, or not clear: members must not be repeated") from None
-    if not isinstance(told, dict):
+    if not isinstance(members, dict):
         raise ParameterError("body", "an object is wanted")
     try:
         return model.model_validate_json(text)

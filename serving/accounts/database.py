@@ -26,12 +26,12 @@ Transaction = psycopg.AsyncConnection[Row]
 
 
 class Database:
-    """See the file's first line. Everything here raises UnavailableError while PostgreSQL does not answer."""
+    """The pool. Everything here raises UnavailableError while PostgreSQL does not answer."""
 
     def __init__(self, url: str) -> None:
-        """Connect to nothing yet."""
+        """Prepare the pool; `run` opens it."""
         self._url = url
-        self._ready = False
+        self._ready = asyncio.Event()
         self._pool: AsyncConnectionPool[Transaction] = AsyncConnectionPool(
             url,
             open=False,
@@ -44,49 +44,60 @@ class Database:
 
     async def run(self) -> None:
         """Migrate as soon as PostgreSQL answers, then keep the pool open until cancelled."""
-        told = False
-        while not self._ready:
-            try:
-                await asyncio.to_thread(migrate.upgrade, self._url)
-                self._ready = True
-            except (SQLAlchemyError, psycopg.Error, OSError) as error:
-                if not told:
-                    LOG.warning("accounts wait for PostgreSQL", error=type(error).__name__)
-                told = True
-                await asyncio.sleep(RETRY_SECONDS)
+        await self._migrate()
         try:
             await self._pool.open()
+            self._ready.set()
             await asyncio.Event().wait()
         finally:
-            self._ready = False
+            self._ready.clear()
             await self._pool.close()
+
+    async def _migrate(self) -> None:
+        warned = False
+        while True:
+            try:
+                await asyncio.to_thread(migrate.upgrade, self._url)
+            except (SQLAlchemyError, psycopg.Error, OSError) as error:
+                if not warned:
+                    LOG.warning("accounts wait for PostgreSQL", error=type(error).__name__)
+                warned = True
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
+
+    async def ready(self) -> None:
+        """Wait until the schema is migrated and transactions are possible."""
+        await self._ready.wait()
 
     @contextlib.asynccontextmanager
     async def tenant(self, tenant: UUID) -> AsyncIterator[Transaction]:
-        """Give a transaction that sees the rows of one tenant."""
+        """Open a transaction that sees the rows of one tenant."""
         async with self._transaction("cap.tenant", str(tenant)) as transaction:
             yield transaction
 
     @contextlib.asynccontextmanager
     async def platform(self) -> AsyncIterator[Transaction]:
-        """Give a transaction that sees all rows: for logging in and for what the platform itself does."""
+        """Open a transaction that sees all rows: for logging in and for what the platform itself does."""
         async with self._transaction("cap.platform", "on") as transaction:
             yield transaction
 
     @contextlib.asynccontextmanager
     async def _transaction(self, name: str, value: str) -> AsyncIterator[Transaction]:
-        if not self._ready:
+        if not self._ready.is_set():
             raise UnavailableError("accounts are not available: PostgreSQL does not answer")
         try:
             async with self._pool.connection() as connection, connection.transaction():
                 await connection.execute("SELECT set_config(%s, %s, true)", (name, value))
                 yield connection
-        except (PoolTimeout, psycopg.OperationalError) as error:
+        except PoolTimeout as error:  # all connections are busy, or PostgreSQL opens none
+            raise UnavailableError(f"accounts are not available: no connection within {WAIT_SECONDS:g} s") from error
+        except psycopg.OperationalError as error:
             raise UnavailableError("accounts are not available: PostgreSQL does not answer") from error
 
 
 async def _configure(connection: Transaction) -> None:
-    """Prepare a new connection; a role that no policy binds is laid down."""
+    """Prepare a new connection; a role above row-level security (a superuser) is exchanged for one below it."""
     cursor = await connection.execute(ABOVE)
     row = await cursor.fetchone()
     if row is not None and any(row.values()):
@@ -96,14 +107,14 @@ async def _configure(connection: Transaction) -> None:
     await connection.commit()
 
 
-async def one(transaction: Transaction, query: str, *values: object) -> Row | None:
-    """Return the first row."""
+async def first_row(transaction: Transaction, query: str, *values: object) -> Row | None:
+    """Return the first row of an answer, None of an empty one."""
     cursor = await transaction.execute(query.encode(), values)
     return await cursor.fetchone()
 
 
 async def rows(transaction: Transaction, query: str, *values: object) -> list[Row]:
-    """Return all rows."""
+    """Return all rows of an answer, as dictionaries."""
     cursor = await transaction.execute(query.encode(), values)
     return await cursor.fetchall()
 

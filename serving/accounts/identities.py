@@ -20,12 +20,12 @@ AND s.used_at > now() - %s * interval '1 second' AND s.created_at > now() - %s *
 
 
 class Identities:
-    """See the file's first line."""
+    """Looks tokens up, and remembers each answer for REMEMBERED_SECONDS."""
 
     def __init__(self, database: Database, tokens: Tokens) -> None:
-        """Remember nobody yet."""
+        """Start with an empty memory."""
         self._database, self._tokens = database, tokens
-        self._seen: dict[UUID, tuple[float, Row | None]] = {}
+        self._cache: dict[UUID, tuple[float, Row | None]] = {}
 
     async def of(self, token: str) -> Identity:
         """Return who this access token stands for. Raises 401."""
@@ -38,27 +38,34 @@ class Identities:
         if row is None or row["user"] != user:
             raise unauthorised("the session is over; log in again")
         role = Role[row["role"].upper()]
-        return Identity(user, row["tenant"], role, row["plan"], session, connections=row["connections"],
-                        expires_at=claims["exp"])  # fmt: skip
+        return Identity(
+            user,
+            row["tenant"],
+            role,
+            row["plan"],
+            session,
+            connections=row["connections"],
+            expires_at=claims["exp"],
+        )
 
     async def _row(self, session: UUID) -> Row | None:
-        seen = self._seen.get(session)
-        if seen and time.monotonic() - seen[0] < REMEMBERED_SECONDS:
-            return seen[1]
+        entry = self._cache.get(session)
+        if entry and time.monotonic() - entry[0] < REMEMBERED_SECONDS:
+            return entry[1]
         return (await self.refresh([session]))[session]
 
-    async def refresh(self, asked: list[UUID]) -> dict[UUID, Row | None]:
+    async def refresh(self, ids: list[UUID]) -> dict[UUID, Row | None]:
         """Look sessions up anew, all in one query; None for those that are over."""
         async with self._database.platform() as transaction:
-            found = await rows(transaction, FIND, asked, sessions.IDLE_SECONDS, sessions.LONGEST_SECONDS)
-        by_session: dict[UUID, Row] = {row["session"]: row for row in found}
+            live = await rows(transaction, FIND, ids, sessions.IDLE_SECONDS, sessions.LONGEST_SECONDS)
+        by_session: dict[UUID, Row] = {row["session"]: row for row in live}
         at = time.monotonic()
-        if len(self._seen) > MOST:
-            self._seen.clear()
-        told = {session: by_session.get(session) for session in asked}
-        self._seen.update({session: (at, row) for session, row in told.items()})
-        return told
+        if len(self._cache) > MOST:
+            self._cache.clear()
+        looked_up = {session: by_session.get(session) for session in ids}
+        self._cache.update({session: (at, row) for session, row in looked_up.items()})
+        return looked_up
 
     def forget(self, session: UUID) -> None:
         """Look this one up at its next use."""
-        self._seen.pop(session, None)
+        self._cache.pop(session, None)

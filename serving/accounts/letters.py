@@ -13,7 +13,7 @@ import structlog
 
 from infra.errors import UnavailableError
 from serving.accounts import audit, sessions
-from serving.accounts.database import Row, change, one
+from serving.accounts.database import Row, change, first_row
 from serving.accounts.mail import letter
 from serving.accounts.service import Accounts
 from serving.accounts.tokens import TokenError, Use
@@ -39,13 +39,13 @@ If you forgot the password:
 curl -X POST {url}/api/auth/forgot -H 'Content-Type: application/json' -d '{{"email": "{email}"}}'"""
 
 
-def ask_to_verify(accounts: Accounts, email: str, made: UUID | None) -> None:
-    """Write to somebody who registered; `made` is None where the address had an account already."""
-    _soon(_write_verify(accounts, email, made))
+def ask_to_verify(accounts: Accounts, email: str, user: UUID | None) -> None:
+    """Write to a user who registered; `user` is None where the address had an account already."""
+    _soon(_write_verify(accounts, email, user))
 
 
 def ask_to_reset(accounts: Accounts, email: str) -> None:
-    """Write to somebody who forgot a password, if there is such a user."""
+    """Write to a user who forgot the password, if there is such a user."""
     _soon(_write_reset(accounts, email))
 
 
@@ -57,7 +57,7 @@ async def verify(accounts: Accounts, token: str) -> bool:
         return False
     async with accounts.database.platform() as transaction:
         query = "UPDATE users SET verified_at = now() WHERE id = %s AND verified_at IS NULL RETURNING tenant_id"
-        row = await one(transaction, query, user)
+        row = await first_row(transaction, query, user)
         if row:
             await audit.note(transaction, "email_verified", row["tenant_id"], user)
     return row is not None
@@ -71,7 +71,7 @@ async def owner_of(accounts: Accounts, token: str) -> Row | None:
         return None
     async with accounts.database.platform() as transaction:
         query = "SELECT id, tenant_id, email FROM users WHERE id = %s AND credentials_version = %s"
-        return await one(transaction, query, UUID(claims["sub"]), claims.get("version"))
+        return await first_row(transaction, query, UUID(claims["sub"]), claims.get("version"))
 
 
 async def reset(accounts: Accounts, token: str, hashed: str) -> bool:
@@ -81,30 +81,32 @@ async def reset(accounts: Accounts, token: str, hashed: str) -> bool:
     if owner is None:
         return False
     async with accounts.database.platform() as transaction:
-        written = await change(
+        changed = await change(
             transaction,
             "UPDATE users SET password_hash = %s, credentials_version = credentials_version + 1, "
             "verified_at = coalesce(verified_at, now()) WHERE id = %s AND credentials_version = %s",
             *(hashed, owner["id"], version),
-        )  # fmt: skip
-        if written:
+        )
+        if changed:
             await sessions.end_all(transaction, owner["id"])
             await audit.note(transaction, "password_reset", owner["tenant_id"], owner["id"])
-    return bool(written)
+    return bool(changed)
 
 
-async def _write_verify(accounts: Accounts, email: str, made: UUID | None) -> None:
+async def _write_verify(accounts: Accounts, email: str, user: UUID | None) -> None:
     url = accounts.settings.public_url
-    if made is None:
+    if user is None:
         await _send(accounts, email, "You have an account already", KNOWN.format(url=url, email=email))
         return
-    token = accounts.tokens.write(Use.VERIFY, made, int(time.time()), VERIFY_SECONDS, jti=uuid4().hex)
+    token = accounts.tokens.write(Use.VERIFY, user, int(time.time()), VERIFY_SECONDS, jti=uuid4().hex)
     await _send(accounts, email, "Is this address yours?", VERIFY.format(url=url, token=token))
 
 
 async def _write_reset(accounts: Accounts, email: str) -> None:
     async with accounts.database.platform() as transaction:
-        user = await one(transaction, "SELECT id, tenant_id, credentials_version FROM users WHERE email = %s", email)
+        user = await first_row(
+            transaction, "SELECT id, tenant_id, credentials_version FROM users WHERE email = %s", email
+        )
         if user:
             await audit.note(transaction, "password_reset_asked", user["tenant_id"], user["id"])
     if user:

@@ -11,7 +11,7 @@ from infra.files import write_atomically
 
 
 class Sender(Protocol):
-    """Takes mails."""
+    """Whatever can take a mail: files here, a server elsewhere."""
 
     def send(self, message: EmailMessage) -> None:
         """Send one mail; called beside the event loop."""
@@ -21,17 +21,17 @@ class FileSender:
     """Writes each mail into a file of its own, for us alone to read, in the order of time."""
 
     def __init__(self, directory: Path) -> None:
-        """Write there."""
+        """Write into this directory, which is made with the first mail."""
         self._directory = directory
 
     def send(self, message: EmailMessage) -> None:
-        """Write one mail."""
+        """Write one mail, whole or not at all."""
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_atomically(self._directory / f"{now():017d}-{uuid4().hex[:8]}.eml", message.as_bytes(policy=SMTP))
 
 
 def letter(to: str, subject: str, text: str) -> EmailMessage:
-    """Write a mail."""
+    """Return a plain-text mail from this platform."""
     message = EmailMessage()
     message["To"], message["From"], message["Subject"] = to, "Crypto Analytics <noreply@localhost>", subject
     message.set_content(text)

@@ -37,7 +37,7 @@ def downgrade(url: str, step: str = "base") -> None:
 
 
 def above_policies(connection: Connection) -> bool:
-    """Tell whether this connection's role is one that row-level security does not bind."""
+    """Return whether this connection's role is one that row-level security does not bind."""
     question = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
     return bool(connection.execute(text(question)).scalar_one())
 

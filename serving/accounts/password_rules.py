@@ -48,7 +48,7 @@ def _repeated(plain: str) -> bool:
 
 
 def _counted(plain: str) -> bool:
-    """Tell whether all but at most four characters are runs of keyboard rows, either way."""
+    """Return whether all but at most four characters are runs of keyboard rows, either way."""
     place = further = 0
     while place < len(plain) and further <= 4:
         size = next((n for n in range(26, 3, -1) if _run(plain[place : place + n], n)), 0)
@@ -62,7 +62,7 @@ def _run(part: str, size: int) -> bool:
 
 
 def _worded(plain: str, own: set[str]) -> bool:
-    """Tell whether common words (and runs of digits and signs) make up all of it."""
+    """Return whether common words (and runs of digits and signs) make up all of it."""
     letters = "".join(character for character in plain if character.isalpha())
     words = _WORDS | own
     reached = {0}

@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 
 class Passwords:
-    """See the file's first lines."""
+    """The hasher and its threads. At most QUEUE hashes wait or run."""
 
     def __init__(self, settings: Settings) -> None:
         """Hash as the settings say."""
@@ -31,7 +31,7 @@ class Passwords:
         )
         self._threads = ThreadPoolExecutor(THREADS, "argon2")
         self._busy = 0
-        self._nobody = self._hasher.hash("no password of anybody")
+        self._decoy = self._hasher.hash("no password of anybody")
 
     async def hash(self, password: str) -> str:
         """Hash a new password. Raises 429 when too many wait."""
@@ -39,14 +39,14 @@ class Passwords:
 
     async def verify(self, known: str | None, password: str) -> bool:
         """Compare; an unknown user (None) takes as long as a known one. Raises 429 when too many wait."""
-        return await self._apart(lambda: self._equal(known or self._nobody, password)) and known is not None
+        return await self._apart(lambda: self._equal(known or self._decoy, password)) and known is not None
 
     def outdated(self, known: str) -> bool:
-        """Tell whether a hash was made with other parameters than today's."""
+        """Return whether a hash was made with other parameters than today's."""
         return self._hasher.check_needs_rehash(known)
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Stop the threads; hashes that have not begun are dropped."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _equal(self, known: str, password: str) -> bool:

@@ -1,6 +1,6 @@
 """Who may do what: one row for every route and every method of the WebSocket. What has no row does not start.
 
-A row says whether one must be somebody, the least role, and what an API key must be allowed. Rows of one's own and of
+A row says whether one must be logged in, the least role, and what an API key must be allowed. Rows of one's own and of
 one's tenant are a matter of the queries: what is not theirs does not exist for them (404), behind row-level security.
 """
 
@@ -10,6 +10,8 @@ from http import HTTPStatus
 from uuid import UUID
 
 from starlette.exceptions import HTTPException
+
+from infra.errors import PlatformError
 
 
 class Role(IntEnum):
@@ -45,10 +47,24 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row."""
+    """One row of the table: the least role, and the scope that an API key needs."""
 
     least: Role | None  # None: everybody, known or not
     scope: Scope = Scope.NONE
+
+
+class RuleError(PlatformError):
+    """A route has no row, so that nothing says who may use it."""
+
+    exit_code = 70  # the program is wrong, not what it was given
+
+    def __init__(self, method: str, path: str) -> None:
+        """Name the route, and the row that whoever added it forgot."""
+        row = f'("{method}", "{path}")'
+        super().__init__(
+            f"{method} {path} has no row in RULES of serving/accounts/policy.py: "
+            f"add {row}: PUBLIC (or READ, WRITE, OWN …), and a row in tests/serving/accounts/test_authorisation.py"
+        )
 
 
 PUBLIC = Rule(None)
@@ -110,20 +126,23 @@ RULES: dict[tuple[str, str], Rule] = {
 
 
 def rule(method: str, path: str) -> Rule:
-    """Return the row of a route. Raises KeyError: a route without a row must not be served."""
-    return RULES[method, path]
+    """Return the row of a route. Raises RuleError: a route without a row must not be served."""
+    try:
+        return RULES[method, path]
+    except KeyError:
+        raise RuleError(method, path) from None
 
 
-def check(wanted: Rule, who: Identity | None) -> None:
-    """Let pass, or raise 401 (be somebody) or 403 (somebody else)."""
-    if wanted.least is None:
+def check(rule: Rule, who: Identity | None) -> None:
+    """Let pass, or raise 401 where nobody is logged in, 403 where the role or the key does not suffice."""
+    if rule.least is None:
         return
     if who is None:
         raise unauthorised("log in first: Authorization: Bearer <access token>")
-    if who.role < wanted.least:
-        raise HTTPException(HTTPStatus.FORBIDDEN, f"this needs the role {wanted.least.name.lower()}")
-    if who.session is None and wanted.scope not in who.scopes - {Scope.NONE}:
-        raise HTTPException(HTTPStatus.FORBIDDEN, f"this API key lacks the scope {wanted.scope or 'of a person'}")
+    if who.role < rule.least:
+        raise HTTPException(HTTPStatus.FORBIDDEN, f"this needs the role {rule.least.name.lower()}")
+    if who.session is None and rule.scope not in who.scopes - {Scope.NONE}:
+        raise HTTPException(HTTPStatus.FORBIDDEN, f"this API key lacks the scope {rule.scope or 'of a person'}")
 
 
 def unauthorised(detail: str) -> HTTPException:

@@ -15,9 +15,9 @@ from serving.accounts.policy import Identity, Rule
 from serving.accounts.sessions import Client, Sessions
 from serving.accounts.throttle import Throttle
 from serving.accounts.tokens import Tokens
-from serving.limits import block
+from serving.request_budget import block
 
-AGENT = 200  # characters kept of what a client calls itself
+AGENT = 200  # characters of the User-Agent that are stored
 
 
 @dataclass(frozen=True)
@@ -40,37 +40,36 @@ def build(settings: Settings, client: redis.Redis) -> Accounts:
     database = Database(settings.postgres)
     sessions, identities = Sessions(tokens), Identities(database, tokens)
     sender = FileSender(settings.data_directory / "mail")
-    return Accounts(
-        settings, database, Passwords(settings), Throttle(client), tokens, sessions, identities, sender
-    )  # fmt: skip
+    passwords, throttle = Passwords(settings), Throttle(client)
+    return Accounts(settings, database, passwords, throttle, tokens, sessions, identities, sender)
 
 
-async def admit(request: Request, wanted: Rule) -> None:
+async def admit(request: Request, rule: Rule) -> None:
     """Find out who asks, where that matters, and let them pass; `identity(request)` then tells. Raises 401, 403."""
-    if wanted.least is None:
+    if rule.least is None:
         return
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or len(request.headers.getlist("Authorization")) > 1:
-        policy.check(wanted, None)
+        policy.check(rule, None)
     who = await accounts(request).identities.of(token)
-    policy.check(wanted, who)
+    policy.check(rule, who)
     request.state.identity = who
 
 
 def accounts(request: Request) -> Accounts:
     """Return the accounts of this process."""
-    found: Accounts = request.state.accounts
-    return found
+    parts: Accounts = request.state.accounts
+    return parts
 
 
 def identity(request: Request) -> Identity:
-    """Return who asks; only for routes that need somebody."""
-    found: Identity = request.state.identity
-    return found
+    """Return who asks; only on routes that require a login."""
+    who: Identity = request.state.identity
+    return who
 
 
 def client(request: Request) -> Client:
-    """Return from where somebody comes: the connection's own address, no header that could be invented."""
+    """Return where a request comes from: the connection's own address, no header that could be invented."""
     address = block(request.client.host if request.client else "")
     agent = request.headers.get("User-Agent", "")[:AGENT]
     return Client(address, "".join(letter if letter.isprintable() else "?" for letter in agent))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from serving.accounts import audit
-from serving.accounts.database import Row, Transaction, change, one, rows
+from serving.accounts.database import Row, Transaction, change, first_row, rows
 from serving.accounts.tokens import ACCESS_SECONDS, Tokens, Use
 
 PREFIX = "cap_rt_"
@@ -33,7 +33,7 @@ WHERE r.digest = %s FOR UPDATE OF s, r
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """From where and with what somebody comes."""
+    """The network a login comes from, and its User-Agent."""
 
     address: str
     agent: str
@@ -41,21 +41,21 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What a login or a refresh gives."""
+    """An access token and the refresh token that renews it."""
 
     access: str
     refresh: str
 
 
 class Sessions:
-    """See the file's first lines."""
+    """Opens sessions and exchanges refresh tokens."""
 
     def __init__(self, tokens: Tokens) -> None:
         """Sign access tokens with `tokens`."""
         self._tokens = tokens
 
     async def begin(self, transaction: Transaction, user: Row, client: Client) -> Pair:
-        """Open a session for somebody who has just proven who they are."""
+        """Open a session for a user who has just proven who they are."""
         session, secret = uuid4(), secrets.token_bytes(32)
         refresh = PREFIX + _text(secrets.token_bytes(32))
         await change(
@@ -63,33 +63,35 @@ class Sessions:
             "INSERT INTO sessions (id, tenant_id, user_id, secret, address, agent) VALUES (%s, %s, %s, %s, %s, %s)",
             *(session, user["tenant_id"], user["id"], secret, client.address, client.agent),
         )
-        await _keep(transaction, user["tenant_id"], session, refresh)
-        row = await one(transaction, "SELECT floor(extract(epoch FROM now()))::bigint AS second")
+        await _store(transaction, user["tenant_id"], session, refresh)
+        row = await first_row(transaction, "SELECT floor(extract(epoch FROM now()))::bigint AS second")
         assert row is not None
         return Pair(self._access(user["id"], session, refresh, row["second"]), refresh)
 
     async def refresh(self, transaction: Transaction, token: str, client: Client) -> Pair | None:
         """Exchange a refresh token for the next pair; None when it is no good, and then perhaps the session is over."""
-        found = await one(transaction, FIND, RETRY_SECONDS, IDLE_SECONDS, LONGEST_SECONDS, digest(token))
-        if found is None or found["revoked_at"] is not None or not found["alive"]:
+        session = await first_row(transaction, FIND, RETRY_SECONDS, IDLE_SECONDS, LONGEST_SECONDS, digest(token))
+        if session is None or session["revoked_at"] is not None or not session["alive"]:
             return None
-        following = PREFIX + _text(hmac.digest(found["secret"], token.encode(), "sha256"))
-        if found["token_used_at"] is None:
+        following = PREFIX + _text(hmac.digest(session["secret"], token.encode(), "sha256"))
+        if session["token_used_at"] is None:
             await change(transaction, "UPDATE refresh_tokens SET used_at = now() WHERE digest = %s", digest(token))
-            await change(transaction, "UPDATE sessions SET used_at = now() WHERE id = %s", found["id"])
-            await _keep(transaction, found["tenant_id"], found["id"], following)
-            return Pair(self._access(found["user_id"], found["id"], following, found["second"]), following)
-        if await self._is_retry(transaction, found, following, client):
-            return Pair(self._access(found["user_id"], found["id"], following, found["token_used_second"]), following)
-        await change(transaction, "UPDATE sessions SET revoked_at = now() WHERE id = %s", found["id"])
-        await audit.note(transaction, "refresh_token_reused", found["tenant_id"], found["user_id"],
-                         session=str(found["id"]), address=client.address)  # fmt: skip
+            await change(transaction, "UPDATE sessions SET used_at = now() WHERE id = %s", session["id"])
+            await _store(transaction, session["tenant_id"], session["id"], following)
+            return Pair(self._access(session["user_id"], session["id"], following, session["second"]), following)
+        if await self._is_retry(transaction, session, following, client):
+            return Pair(
+                self._access(session["user_id"], session["id"], following, session["token_used_second"]), following
+            )
+        await change(transaction, "UPDATE sessions SET revoked_at = now() WHERE id = %s", session["id"])
+        details = {"session": str(session["id"]), "address": client.address}
+        await audit.note(transaction, "refresh_token_reused", session["tenant_id"], session["user_id"], **details)
         return None
 
-    async def _is_retry(self, transaction: Transaction, found: Row, following: str, client: Client) -> bool:
-        if not found["fresh"] or (found["address"], found["agent"]) != (client.address, client.agent):
+    async def _is_retry(self, transaction: Transaction, session: Row, following: str, client: Client) -> bool:
+        if not session["fresh"] or (session["address"], session["agent"]) != (client.address, client.agent):
             return False
-        row = await one(transaction, "SELECT used_at FROM refresh_tokens WHERE digest = %s", digest(following))
+        row = await first_row(transaction, "SELECT used_at FROM refresh_tokens WHERE digest = %s", digest(following))
         return row is not None and row["used_at"] is None
 
     def _access(self, user: UUID, session: UUID, refresh: str, at: int) -> str:
@@ -98,7 +100,7 @@ class Sessions:
 
 
 async def end(transaction: Transaction, session: UUID) -> None:
-    """End one session."""
+    """End one session; its tokens are refused from the next look-up on."""
     await change(transaction, "UPDATE sessions SET revoked_at = now() WHERE id = %s AND revoked_at IS NULL", session)
 
 
@@ -116,18 +118,17 @@ async def end_all(transaction: Transaction, user: UUID, but: UUID | None = None)
     """End all sessions of a user, but one."""
     await change(
         transaction,
-        "UPDATE sessions SET revoked_at = now() WHERE user_id = %s AND revoked_at IS NULL "
-        "AND id IS DISTINCT FROM %s",
+        "UPDATE sessions SET revoked_at = now() WHERE user_id = %s AND revoked_at IS NULL AND id IS DISTINCT FROM %s",
         *(user, but),
-    )  # fmt: skip
+    )
 
 
 def digest(token: str) -> bytes:
-    """Return what is kept of a token."""
+    """Return the SHA-256 of a token, which is all that the database holds of it."""
     return hashlib.sha256(token.encode()).digest()
 
 
-async def _keep(transaction: Transaction, tenant: UUID, session: UUID, token: str) -> None:
+async def _store(transaction: Transaction, tenant: UUID, session: UUID, token: str) -> None:
     await change(
         transaction,
         "INSERT INTO refresh_tokens (digest, tenant_id, session_id) VALUES (%s, %s, %s)",

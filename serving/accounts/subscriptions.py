@@ -9,53 +9,42 @@ from starlette.exceptions import HTTPException
 from ingestion.market import TIMEFRAMES, Series, Timeframe
 from serving import channels
 from serving.accounts import meters
-from serving.accounts.database import Row, Transaction, change, one, rows
+from serving.accounts.database import Row, Transaction, change, first_row, rows
 from serving.accounts.policy import Identity
 
 Type = Literal["technical", "structure", "model", "all"]
-COLUMNS = "id::text, symbol, nullif(timeframe, '') AS timeframe, type"
-ADD = f"""
-INSERT INTO signal_subscriptions (id, tenant_id, user_id, symbol, timeframe, type)
-VALUES (%s, %s, %s, %s, %s, %s) RETURNING {COLUMNS}
-"""  # noqa: S608 - constants
+OF_USER = """
+SELECT id::text, symbol, nullif(timeframe, '') AS timeframe, type FROM signal_subscriptions WHERE user_id = %s
+"""
+ADD = """
+INSERT INTO signal_subscriptions (id, tenant_id, user_id, symbol, timeframe, type) VALUES (%s, %s, %s, %s, %s, %s)
+"""
 
 
 async def add(transaction: Transaction, who: Identity, symbol: str, timeframe: str | None, kind: Type) -> Row:
     """Subscribe; twice is once. Raises 403 that tells how much of the plan is used."""
     await meters.lock(transaction, who)
-    wanted = (who.user, symbol, timeframe or "", kind)
-    known = await one(
-        transaction,
-        f"SELECT {COLUMNS} FROM signal_subscriptions WHERE (user_id, symbol, timeframe, type) = (%s, %s, %s, %s)",  # noqa: S608 - constant
-        *wanted,
-    )
+    key = (who.user, symbol, timeframe or "", kind)
+    known = await first_row(transaction, OF_USER + "AND (symbol, timeframe, type) = (%s, %s, %s)", *key)
     if known:
         return known
     await meters.room(transaction, who, "subscriptions")
-    made = await one(
-        transaction,
-        ADD,
-        *(uuid4(), who.tenant, *wanted),
-    )
-    assert made is not None
-    return made
+    subscription = uuid4()
+    await change(transaction, ADD, subscription, who.tenant, *key)
+    return await find(transaction, who.user, subscription)
 
 
 async def all_of(transaction: Transaction, user: UUID) -> list[Row]:
     """Return a user's subscriptions, oldest first."""
-    query = f"SELECT {COLUMNS} FROM signal_subscriptions WHERE user_id = %s ORDER BY created_at, id"  # noqa: S608 - constant
-    return await rows(transaction, query, user)
+    return await rows(transaction, OF_USER + "ORDER BY created_at, id", user)
 
 
 async def find(transaction: Transaction, user: UUID, subscription: UUID) -> Row:
     """Return one of a user's subscriptions. Raises 404."""
-    found = await one(
-        transaction, f"SELECT {COLUMNS} FROM signal_subscriptions WHERE user_id = %s AND id = %s",  # noqa: S608 - constant
-        *(user, subscription),
-    )  # fmt: skip
-    if found is None:
+    row = await first_row(transaction, OF_USER + "AND id = %s", user, subscription)
+    if row is None:
         raise missing()
-    return found
+    return row
 
 
 async def remove(transaction: Transaction, user: UUID, subscription: UUID) -> None:
@@ -66,7 +55,7 @@ async def remove(transaction: Transaction, user: UUID, subscription: UUID) -> No
 
 
 def missing() -> HTTPException:
-    """Build the 404."""
+    """Build the 404, which is the same for rows of others."""
     return HTTPException(HTTPStatus.NOT_FOUND, "there is no such subscription, or not for you")
 
 

@@ -20,10 +20,10 @@ KNOWN_SECONDS = 90 * 86_400
 
 
 class Throttle:
-    """See the file's first lines. Raises UnavailableError while Redis does not answer: nothing is guessed uncounted."""
+    """The counts. Raises UnavailableError while Redis does not answer: nothing is guessed uncounted."""
 
     def __init__(self, client: redis.Redis) -> None:
-        """Count there."""
+        """Count in this Redis."""
         self._client = client
 
     async def guess(self, account: str, address: str) -> None:
@@ -39,10 +39,10 @@ class Throttle:
                 pipe.incr(key)
                 pipe.expire(key, seconds, nx=True)
                 pipe.ttl(key)
-            told = await pipe.execute()
+            answers = await pipe.execute()
         except (RedisError, OSError, TimeoutError) as error:
             raise UnavailableError("logins are not possible now: Redis does not answer") from error
-        waits = [told[3 * n + 2] for n, (_, _, most) in enumerate(counts) if told[3 * n] > most]
+        waits = [answers[3 * n + 2] for n, (_, _, most) in enumerate(counts) if answers[3 * n] > most]
         if waits:
             wait = max(1, *waits)
             detail = (

@@ -36,7 +36,7 @@ class TokenError(Exception):
 
 
 class Tokens:
-    """Writes and reads tokens."""
+    """Signs tokens with the newest key, and reads those of every key."""
 
     def __init__(self, keys: Keys) -> None:
         """Sign with the newest key."""

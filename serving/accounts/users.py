@@ -9,14 +9,14 @@ from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 from starlette.exceptions import HTTPException
 
 from serving.accounts import audit, letters, password_rules, sessions
-from serving.accounts.database import Row, Transaction, change, one
+from serving.accounts.database import Row, Transaction, change, first_row
 from serving.accounts.policy import Identity, Role
 from serving.accounts.service import Accounts
 from serving.accounts.sessions import Client, Pair
 from serving.problems import ParameterError
 
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
-COLUMNS = "id, email, name, role, verified_at IS NOT NULL AS verified"
+FIND = "SELECT id, email, name, role, verified_at IS NOT NULL AS verified FROM users WHERE id = %s"
 WRONG = "e-mail or password is wrong"
 
 
@@ -40,7 +40,7 @@ Email = Annotated[
 Password = Annotated[SecretStr, Field(min_length=1, max_length=1_024)]
 
 
-def chosen(field: str, password: SecretStr, *personal: str) -> str:
+def new_password(field: str, password: SecretStr, *personal: str) -> str:
     """Return a new password as it is hashed. Raises ParameterError that says why it must not be chosen."""
     text = password.get_secret_value()
     if why := password_rules.objection(text, *personal):
@@ -54,18 +54,18 @@ async def register(accounts: Accounts, email: str, name: str, password: str, cli
     user, tenant = uuid4(), uuid4()
     async with accounts.database.platform() as transaction:
         await change(transaction, "INSERT INTO tenants (id) VALUES (%s)", tenant)
-        made = await change(
+        added = await change(
             transaction,
             "INSERT INTO users (id, tenant_id, email, name, role, password_hash) VALUES (%s, %s, %s, %s, 'admin', %s) "
             "ON CONFLICT (email) DO NOTHING",
             *(user, tenant, email, name, hashed),
-        )  # fmt: skip
-        if made:
+        )
+        if added:
             await audit.note(transaction, "registered", tenant, user, address=client.address)
         else:
             await change(transaction, "DELETE FROM tenants WHERE id = %s", tenant)
             await audit.note(transaction, "registered_again", None, None, address=client.address)
-    letters.ask_to_verify(accounts, email, user if made else None)
+    letters.ask_to_verify(accounts, email, user if added else None)
     return {"id": str(user), "email": email, "name": name, "role": "admin", "verified": False}
 
 
@@ -73,7 +73,7 @@ async def log_in(accounts: Accounts, email: str, password: str, client: Client) 
     """Open a session. Raises 401 without saying what was wrong, 429."""
     await accounts.throttle.guess(email, client.address)
     async with accounts.database.platform() as transaction:
-        user = await one(transaction, "SELECT * FROM users WHERE email = %s", email)
+        user = await first_row(transaction, "SELECT * FROM users WHERE email = %s", email)
     known = user["password_hash"] if user else None
     password = password_rules.normalised(password)
     right = await accounts.passwords.verify(known, password)
@@ -85,9 +85,10 @@ async def log_in(accounts: Accounts, email: str, password: str, client: Client) 
     async with accounts.database.platform() as transaction:
         if fresh != known:
             await change(
-                transaction, "UPDATE users SET password_hash = %s WHERE id = %s AND password_hash = %s",
+                transaction,
+                "UPDATE users SET password_hash = %s WHERE id = %s AND password_hash = %s",
                 *(fresh, user["id"], known),
-            )  # fmt: skip
+            )
         pair = await accounts.sessions.begin(transaction, user, client)
         await audit.note(transaction, "logged_in", user["tenant_id"], user["id"], address=client.address)
     return pair
@@ -100,12 +101,12 @@ async def _refused(accounts: Accounts, user: Row | None, client: Client) -> None
 
 
 async def find(transaction: Transaction, asker: Identity, user: UUID) -> Row:
-    """Return a user: oneself, or for an admin anybody of the tenant. Raises 404."""
-    mine = user == asker.user or asker.role >= Role.ADMIN
-    found = await one(transaction, f"SELECT {COLUMNS} FROM users WHERE id = %s", user) if mine else None  # noqa: S608 - constant
-    if found is None:
+    """Return a user: the asker, or for an admin any user of the tenant. Raises 404."""
+    visible = user == asker.user or asker.role >= Role.ADMIN
+    row = await first_row(transaction, FIND, user) if visible else None
+    if row is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such user, or not for you")
-    return found
+    return row
 
 
 async def delete(transaction: Transaction, asker: Identity, user: UUID) -> None:
@@ -115,6 +116,7 @@ async def delete(transaction: Transaction, asker: Identity, user: UUID) -> None:
     await audit.note(transaction, "user_deleted", asker.tenant, asker.user, user=str(user))
     await change(transaction, "DELETE FROM users WHERE id = %s", user)
     await change(
-        transaction, "DELETE FROM tenants WHERE id = %s AND NOT EXISTS (SELECT FROM users WHERE tenant_id = %s)",
+        transaction,
+        "DELETE FROM tenants WHERE id = %s AND NOT EXISTS (SELECT FROM users WHERE tenant_id = %s)",
         *(asker.tenant, asker.tenant),
-    )  # fmt: skip
+    )

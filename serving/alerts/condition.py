@@ -9,7 +9,7 @@ Repeat = Literal["once", "every_close"]
 
 
 def met(operator: str, threshold: float, last: float | None, value: float) -> bool:
-    """Tell whether a value meets a condition; `last` is the value at the close before, None where there was none.
+    """Return whether a value meets a condition; `last` is the value at the close before, None where there was none.
 
     >>> met("above", 70.0, None, 71.0), met("crosses_above", 70.0, None, 71.0), met("crosses_above", 70.0, 70.0, 71.0)
     (True, False, True)

@@ -45,15 +45,15 @@ DEAD = "UPDATE alert_deliveries SET dead_at = now(), error = %s WHERE event_id =
 
 
 class Deliverer:
-    """See the file's first lines."""
+    """Claims due deliveries, AT_ONCE of them, and sends each."""
 
     def __init__(self, database: Database, sender: Sender, settings: Settings) -> None:
-        """Send nothing yet."""
+        """Open the HTTP client of webhooks and Telegram; `run` begins to send."""
         self._database, self._sender, self._settings = database, sender, settings
         self._client = httpx.AsyncClient(timeout=webhook.TIMEOUT_SECONDS, trust_env=False)
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Send what is due, round after round, until cancelled."""
         try:
             while True:
                 try:
@@ -71,37 +71,42 @@ class Deliverer:
     async def _round(self) -> bool:
         async with self._database.platform() as transaction:
             due = await rows(transaction, CLAIM, CLAIM_SECONDS, AT_ONCE)
-        await asyncio.gather(*(self._deliver(one) for one in due))
+        await asyncio.gather(*(self._deliver(delivery) for delivery in due))
         return bool(due)
 
-    async def _deliver(self, one: Row) -> None:
-        error, final = await self._try(one)
-        key = (one["event_id"], one["destination_id"])
+    async def _deliver(self, delivery: Row) -> None:
+        error, final = await self._try(delivery)
+        key = (delivery["event_id"], delivery["destination_id"])
         async with self._database.platform() as transaction:
             if error is None:
                 await change(transaction, DONE, *key)
-            elif final or one["attempts"] > len(PAUSES_SECONDS):
-                LOG.warning("a delivery is given up", delivery=str(key[0]), kind=one["kind"], reason=error)
+            elif final or delivery["attempts"] > len(PAUSES_SECONDS):
+                LOG.warning("a delivery is given up", delivery=str(key[0]), kind=delivery["kind"], reason=error)
                 await change(transaction, DEAD, error, *key)
             else:
-                pause = PAUSES_SECONDS[one["attempts"] - 1] * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
+                pause = PAUSES_SECONDS[delivery["attempts"] - 1] * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
                 await change(transaction, AGAIN, pause, error, *key)
 
-    async def _try(self, one: Row) -> tuple[str | None, bool]:
+    async def _try(self, delivery: Row) -> tuple[str | None, bool]:
         """Send once; return what went wrong, and whether it always will."""
         try:
-            if one["kind"] == "email":
-                if one["verified_at"] is None:
+            if delivery["kind"] == "email":
+                if delivery["verified_at"] is None:
                     return "the address is not verified", False
-                await asyncio.to_thread(self._sender.send, mail(one))
+                await asyncio.to_thread(self._sender.send, mail(delivery))
                 return None, True
-            if one["kind"] == "telegram":
-                status = await self._telegram(one)
+            if delivery["kind"] == "telegram":
+                status = await self._telegram(delivery)
             else:
                 private = self._settings.private_webhooks
-                body = msgspec.json.encode(document(one)).decode()
+                body = msgspec.json.encode(document(delivery)).decode()
                 status = await webhook.post(
-                    self._client, one["address"], one["secret"], str(one["event_id"]), body, private=private
+                    self._client,
+                    delivery["address"],
+                    delivery["secret"],
+                    str(delivery["event_id"]),
+                    body,
+                    private=private,
                 )
         except RefusedError as error:
             return str(error), True
@@ -109,47 +114,47 @@ class Deliverer:
             return f"{type(error).__name__}", False
         return (None, True) if httpx.codes.is_success(status) else (f"status {status}", status == GONE)
 
-    async def _telegram(self, one: Row) -> int:
+    async def _telegram(self, delivery: Row) -> int:
         token = self._settings.telegram_token
         if token is None:
             raise RefusedError("this platform has no Telegram bot: CAP_TELEGRAM_TOKEN is not set")
         url = f"{self._settings.telegram_url}/bot{token.get_secret_value()}/sendMessage"
-        answer = await self._client.post(url, json={"chat_id": one["address"], "text": sentence(one)})
+        answer = await self._client.post(url, json={"chat_id": delivery["address"], "text": sentence(delivery)})
         return answer.status_code
 
 
-def document(one: Row) -> dict[str, object]:
-    """Return an event as webhooks get it."""
+def document(event: Row) -> dict[str, object]:
+    """Return the JSON of an event, the same for webhooks and on the WebSocket."""
     return {
         "type": "alert",
-        "id": str(one["event_id"]),
-        "alert": str(one["alert_id"]),
-        "symbol": one["symbol"],
-        "timeframe": one["timeframe"],
-        "source": one["source"],
-        "name": one["name"] or None,
-        "operator": one["operator"],
-        "threshold": one["threshold"],
-        "opened_at": one["opened_at"],
-        "value": one["value"],
+        "id": str(event["event_id"]),
+        "alert": str(event["alert_id"]),
+        "symbol": event["symbol"],
+        "timeframe": event["timeframe"],
+        "source": event["source"],
+        "name": event["name"] or None,
+        "operator": event["operator"],
+        "threshold": event["threshold"],
+        "opened_at": event["opened_at"],
+        "value": event["value"],
     }
 
 
-def sentence(one: Row) -> str:
+def sentence(event: Row) -> str:
     """Say an event to a person.
 
     >>> sentence({"symbol": "composite:BTC-USDT", "timeframe": "1m", "source": "indicator", "name": "rsi_14",
     ...           "operator": "crosses_above", "threshold": 70.0, "value": 70.5})
     'BTC-USDT 1m: rsi_14 crosses above 70 (70.5)'
     """
-    symbol = one["symbol"].removeprefix("composite:")
-    subject = one["name"] or one["source"]
-    told = one["operator"].replace("_", " ")
-    return f"{symbol} {one['timeframe']}: {subject} {told} {one['threshold']:g} ({one['value']:g})"
+    symbol = event["symbol"].removeprefix("composite:")
+    subject = event["name"] or event["source"]
+    operator = event["operator"].replace("_", " ")
+    return f"{symbol} {event['timeframe']}: {subject} {operator} {event['threshold']:g} ({event['value']:g})"
 
 
-def mail(one: Row) -> EmailMessage:
+def mail(event: Row) -> EmailMessage:
     """Write the mail of an event; its id stays the same when it is sent again."""
-    message = letter(one["email"], sentence(one), f"{sentence(one)}\n\nAlert {one['alert_id']}\n")
-    message["Message-ID"] = f"<{one['event_id']}@alerts.localhost>"
+    message = letter(event["email"], sentence(event), f"{sentence(event)}\n\nAlert {event['alert_id']}\n")
+    message["Message-ID"] = f"<{event['event_id']}@alerts.localhost>"
     return message

@@ -20,7 +20,7 @@ from infra.errors import PlatformError, UnavailableError
 from infra.eventlog import EventLog, Position
 from ingestion.market import CANDLE, Series, Symbol, Timeframe
 from realtime.outputs.names import forming_key
-from serving.accounts.database import Database, Row, Transaction, change, one, rows
+from serving.accounts.database import Database, Row, Transaction, change, first_row, rows
 from serving.alerts.condition import met
 from serving.alerts.observing import TOPICS, Observation, observations, price
 
@@ -48,32 +48,32 @@ ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset
 
 
 class Evaluator:
-    """See the file's first lines."""
+    """Reads the log of closed candles, and holds the active alerts by what they are about."""
 
     def __init__(self, database: Database, log: EventLog, client: redis.Redis, partitions: int) -> None:
-        """Read nothing yet."""
+        """Follow all partitions of the topics; `run` begins to read."""
         self._database, self._log, self._redis = database, log, client
         self._places = [Position(topic, number) for topic in TOPICS for number in range(partitions)]
         self._offsets: dict[Position, int] = {}
         self._alerts: dict[tuple[str, str, str], list[Row]] = {}
         self._last: dict[UUID, float] = {}
-        self._written: dict[Position, int] = {}  # positions of the last transaction
+        self._committed: dict[Position, int] = {}  # positions of the last transaction
         self._peeked_at = 0.0
 
     async def run(self) -> None:
-        """Work until cancelled; what is away is waited for."""
-        told = ""
+        """Work until cancelled, and wait while the log, Redis or PostgreSQL is away."""
+        reason = ""  # logged once, not every second that it lasts
         while True:
             try:
                 await self._round()
-                told = ""
+                reason = ""
             except (PlatformError, RedisError) as error:
-                if str(error) != told:
+                if str(error) != reason:
                     LOG.warning("alerts wait", error=str(error))
-                told = str(error)
+                reason = str(error)
                 self._offsets.clear()
                 await asyncio.sleep(PAUSE_SECONDS)
-            except Exception:  # a mistake of ours must not end all alerts for ever
+            except Exception:  # a mistake of ours must not end all alerts
                 LOG.exception("alerts failed")
                 self._offsets.clear()
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -83,24 +83,24 @@ class Evaluator:
             await self._begin()
         if time.monotonic() - self._peeked_at > PEEK_SECONDS:
             self._peeked_at = time.monotonic()
-            if self._offsets != self._written:
+            if self._offsets != self._committed:
                 await self._write([], self._offsets)
             await self._load()
             await self._peek()
-        found = await asyncio.to_thread(self._log.read, self._offsets, most=500, wait_ms=WAIT_MS)
-        if not found:
+        messages = await asyncio.to_thread(self._log.read, self._offsets, most=500, wait_ms=WAIT_MS)
+        if not messages:
             return
         await self._load()  # after reading: an alert made before a candle closed is heard of
         reached = dict(self._offsets)
-        seen: list[Observation] = []
-        for message in found:
+        closes: list[Observation] = []
+        for message in messages:
             reached[message.position] = message.offset + 1
             if self._alerts:
                 try:
-                    seen += observations(message.payload, self._alerts)
+                    closes += observations(message.payload, self._alerts)
                 except (msgspec.MsgspecError, ValueError):
                     LOG.exception("a message was passed over", topic=message.position.topic)
-        fired = self._judge(seen)
+        fired = self._judge(closes)
         if fired:
             await self._write(fired, reached)
         self._offsets = reached
@@ -124,38 +124,40 @@ class Evaluator:
     async def _load(self) -> None:
         """Read all alerts that may speak."""
         async with self._database.platform() as transaction:
-            found = await rows(transaction, ACTIVE)
+            active = await rows(transaction, ACTIVE)
         by_subject: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
-        for row in found:
+        for row in active:
             row["last"] = self._last.get(row["id"], row["last"])
             by_subject[row["series"], row["source"], row["name"]].append(row)
         self._alerts = dict(by_subject)
 
-    def _judge(self, seen: list[Observation]) -> list[tuple[Row, Observation]]:
+    def _judge(self, closes: list[Observation]) -> list[tuple[Row, Observation]]:
         fired = []
-        for one_seen in seen:
-            for alert in self._alerts.get((one_seen.series, one_seen.source, one_seen.name), ()):
-                if met(alert["operator"], alert["threshold"], alert["last"], one_seen.value):
-                    fired.append((alert, one_seen))
-                alert["last"] = self._last[alert["id"]] = one_seen.value
+        for close in closes:
+            for alert in self._alerts.get((close.series, close.source, close.name), ()):
+                if met(alert["operator"], alert["threshold"], alert["last"], close.value):
+                    fired.append((alert, close))
+                alert["last"] = self._last[alert["id"]] = close.value
         return fired
 
     async def _peek(self) -> None:
         """Look at forming candles for alerts on prices that speak once."""
-        wanted = {
-            series: [alert for alert in found if alert["repeat"] == "once"]
-            for (series, source, _), found in self._alerts.items()
+        by_series = {
+            series: [alert for alert in alerts if alert["repeat"] == "once"]
+            for (series, source, _), alerts in self._alerts.items()
             if source == "price"
         }
         fired = []
-        for series, alerts in wanted.items():
-            found: Any = self._redis.hget(forming_key(_series(series)), "candle") if alerts else None
-            row = await found if alerts else None
+        for series, alerts in by_series.items():
+            answer: Any = self._redis.hget(forming_key(_series(series)), "candle") if alerts else None
+            row = await answer if alerts else None
             if not row:
                 continue
             candle = np.frombuffer(row, CANDLE)[0]
             now = Observation(series, "price", "", int(candle["opened_at"]), price(candle))
-            fired += [(one, now) for one in alerts if met(one["operator"], one["threshold"], one["last"], now.value)]
+            fired += [
+                (alert, now) for alert in alerts if met(alert["operator"], alert["threshold"], alert["last"], now.value)
+            ]
         if fired:
             await self._write(fired, self._offsets)
 
@@ -166,7 +168,7 @@ class Evaluator:
         """
         async with self._database.platform() as transaction:
             for place in self._places:
-                row = await one(
+                row = await first_row(
                     transaction,
                     "SELECT next_offset FROM alert_positions WHERE topic = %s AND partition = %s FOR UPDATE",
                     *place,
@@ -174,16 +176,16 @@ class Evaluator:
                 if row and row["next_offset"] > reached[place]:
                     raise UnavailableError("another process reads the log for alerts, too")
                 await change(transaction, REACHED, *place, reached[place])
-            for alert, seen in fired:
-                await self._fire(transaction, alert, seen)
+            for alert, observation in fired:
+                await self._fire(transaction, alert, observation)
             for alert_id, value in self._last.items():
                 await change(transaction, "UPDATE alerts SET last = %s WHERE id = %s", value, alert_id)
         self._last.clear()
-        self._written = dict(reached)
+        self._committed = dict(reached)
 
-    async def _fire(self, transaction: Transaction, alert: Row, seen: Observation) -> None:
+    async def _fire(self, transaction: Transaction, alert: Row, observation: Observation) -> None:
         event = uuid4()
-        if await one(transaction, FIRE, event, seen.opened_at, seen.value, alert["id"]) is None:
+        if await first_row(transaction, FIRE, event, observation.opened_at, observation.value, alert["id"]) is None:
             return
         await change(transaction, SEND, event)
         if alert["repeat"] == "once":

@@ -28,31 +28,31 @@ class _Scored(msgspec.Struct):
     score: float
 
 
-def observations(payload: bytes, wanted: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
-    """Yield what a message tells of the (series, source, name) that are wanted; revisions tell nothing new."""
+def observations(payload: bytes, subjects: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
+    """Yield what a message tells of the (series, source, name) in `subjects`; revisions tell nothing new."""
     message = decode(payload)
     if isinstance(message, LateTrades) or message.kind != Kind.CLOSED:
         return
     if isinstance(message, Candles):
-        yield from _prices(message, wanted)
+        yield from _prices(message, subjects)
     elif isinstance(message, Indicators):
-        yield from _indicators(message, wanted)
+        yield from _indicators(message, subjects)
     else:
-        yield from _scores(message, wanted)
+        yield from _scores(message, subjects)
 
 
-def _prices(message: Candles, wanted: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
+def _prices(message: Candles, subjects: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
     candles = np.frombuffer(message.rows, CANDLE)
     for k, series in enumerate(message.series):
-        if (series, "price", "") in wanted:
+        if (series, "price", "") in subjects:
             yield Observation(series, "price", "", int(candles["opened_at"][k]), price(candles[k]))
 
 
-def _indicators(message: Indicators, wanted: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
+def _indicators(message: Indicators, subjects: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
     opened_at = np.frombuffer(message.opened_at, np.int64)
     values = np.frombuffer(message.values).reshape(len(message.series), len(message.columns))
     names: dict[str, list[str]] = defaultdict(list)
-    for series, source, name in wanted:
+    for series, source, name in subjects:
         if source == "indicator" and name in message.columns:
             names[series].append(name)
     for k, series in enumerate(message.series):
@@ -61,14 +61,14 @@ def _indicators(message: Indicators, wanted: Collection[tuple[str, str, str]]) -
             yield Observation(series, "indicator", name, int(opened_at[k]), value)
 
 
-def _scores(message: Signals, wanted: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
+def _scores(message: Signals, subjects: Collection[tuple[str, str, str]]) -> Iterator[Observation]:
     opened_at = np.frombuffer(message.opened_at, np.int64)
     for k, series in enumerate(message.series):
-        if (series, "signal", "") in wanted:
+        if (series, "signal", "") in subjects:
             score = msgspec.json.decode(message.documents[k], type=_Scored).score
             yield Observation(series, "signal", "", int(opened_at[k]), score)
 
 
 def price(candle: np.void) -> float:
-    """Return a candle's close."""
+    """Return a candle's close as a float: a comparison with a threshold, not an amount."""
     return float(int(candle["close"]) / 10 ** int(candle["price_scale"]))

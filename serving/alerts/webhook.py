@@ -1,4 +1,4 @@
-"""One webhook: a signed POST to an address that is nobody's inside.
+"""One webhook: a signed POST to an address outside private networks.
 
 Signed as Standard Webhooks has it: `webhook-id` stays the same when a delivery is tried again, so that its receiver
 can tell. Source: standardwebhooks.com, specification 1.0.
@@ -48,11 +48,20 @@ def problem_of(address: str, *, private: bool) -> str | None:
 
 async def resolved(host: str, port: int, *, private: bool) -> str:
     """Return one address of a host. Raises RefusedError where any lies in a private network, OSError without any."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [ipaddress.ip_address(sockaddr[0]) for *_, sockaddr in found]
-    if not private and not all(one.is_global and not one.is_multicast for one in addresses):
+    answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [ipaddress.ip_address(sockaddr[0]) for *_, sockaddr in answers]
+    if not private and not all(address.is_global and not address.is_multicast for address in addresses):
         raise RefusedError(f"{host} lies in a private network")
     return str(addresses[0])
+
+
+def signature(secret: str, identity: str, at: datetime, body: str) -> dict[str, str]:
+    """Return the three headers that sign a body sent at `at`, in whole seconds of UTC."""
+    return {
+        "webhook-id": identity,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": Webhook(secret).sign(identity, at, body),
+    }
 
 
 async def post(client: httpx.AsyncClient, address: str, secret: str, identity: str, body: str, *, private: bool) -> int:
@@ -63,13 +72,7 @@ async def post(client: httpx.AsyncClient, address: str, secret: str, identity: s
     at = await resolved(host, port, private=private)
     bare = f"[{at}]" if ":" in at else at
     url = parts._replace(netloc=f"{bare}:{port}").geturl()
-    headers = {
-        "Host": parts.netloc,
-        "Content-Type": "application/json",
-        "webhook-id": identity,
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(secret).sign(identity, now, body),
-    }
+    headers = {"Host": parts.netloc, "Content-Type": "application/json", **signature(secret, identity, now, body)}
     request = client.build_request(
         "POST", url, content=body.encode(), headers=headers, extensions={"sni_hostname": host}
     )

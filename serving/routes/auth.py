@@ -13,7 +13,7 @@ from serving.accounts.tokens import ACCESS_SECONDS
 from serving.endpoint import Endpoint
 from serving.parameters import Nothing
 
-REFRESH_TOKEN = r"^cap_rt_[A-Za-z0-9_-]{43}$"  # noqa: S105 - the shape of one
+REFRESH_SHAPE = r"^cap_rt_[A-Za-z0-9_-]{43}$"
 BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
 
 
@@ -27,12 +27,14 @@ class Login(Nothing):
 class Refresh(Nothing):
     """A refresh token."""
 
-    refresh_token: str = Field(pattern=REFRESH_TOKEN)
+    refresh_token: str = Field(pattern=REFRESH_SHAPE)
 
 
 async def log_in(request: Request, body: Login) -> object:
     """Open a session."""
-    return _told(await users.log_in(accounts(request), body.email, body.password.get_secret_value(), client(request)))
+    return _document(
+        await users.log_in(accounts(request), body.email, body.password.get_secret_value(), client(request))
+    )
 
 
 async def refresh(request: Request, body: Refresh) -> object:
@@ -42,7 +44,7 @@ async def refresh(request: Request, body: Refresh) -> object:
         pair = await here.sessions.refresh(transaction, body.refresh_token, client(request))
     if pair is None:
         raise policy.unauthorised("the refresh token is wrong, was used, or its session is over; log in again")
-    return _told(pair)
+    return _document(pair)
 
 
 async def log_out(request: Request, _query: Nothing) -> object:
@@ -56,20 +58,33 @@ async def log_out(request: Request, _query: Nothing) -> object:
     return None
 
 
-def _told(pair: Pair) -> object:
+def _document(pair: Pair) -> object:
     return {
-        "access_token": pair.access, "refresh_token": pair.refresh, "token_type": "Bearer", "expires_in": ACCESS_SECONDS
-    }  # fmt: skip
+        "access_token": pair.access,
+        "refresh_token": pair.refresh,
+        "token_type": "Bearer",
+        "expires_in": ACCESS_SECONDS,
+    }
 
 
 ENDPOINTS = (
     Endpoint(
-        "/api/auth/login", "Log in", log_in, TokenPair, method="POST", body=Login,
+        "/api/auth/login",
+        "Log in",
+        log_in,
+        TokenPair,
+        method="POST",
+        body=Login,
         errors=(HTTPStatus.UNAUTHORIZED, *BUSY),
     ),
     Endpoint(
-        "/api/auth/refresh", "Exchange a refresh token for the next pair", refresh, TokenPair, method="POST",
-        body=Refresh, errors=(HTTPStatus.UNAUTHORIZED, *BUSY),
+        "/api/auth/refresh",
+        "Exchange a refresh token for the next pair",
+        refresh,
+        TokenPair,
+        method="POST",
+        body=Refresh,
+        errors=(HTTPStatus.UNAUTHORIZED, *BUSY),
     ),
     Endpoint("/api/auth/logout", "End this session", log_out, None, method="POST"),
-)  # fmt: skip
+)

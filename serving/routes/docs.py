@@ -35,12 +35,12 @@ def _fixed(make: Callable[[], Response]) -> Callable[[Request], Any]:
 
 
 def page(document: dict[str, Any]) -> str:
-    """Write the page."""
+    """Return the HTML of the page, filled from the OpenAPI document."""
     template = files("serving").joinpath("routes/docs.html").read_text(encoding="utf-8")
     rest = "\n".join(
-        _path(f"{method.upper()} {path}", told)
+        _path(f"{method.upper()} {path}", operation)
         for path, methods in document["paths"].items()
-        for method, told in methods.items()
+        for method, operation in methods.items()
     )
     codes = "\n".join(f"<tr><td>{int(code)}</td><td>{escape(MEANINGS[code])}</td></tr>" for code in Close)
     about = "".join(f"<p>{escape(part)}</p>" for part in document["info"]["description"].split("\n\n"))
@@ -59,5 +59,5 @@ def _path(path: str, operation: dict[str, Any]) -> str:
 
 def _parameter(parameter: dict[str, Any]) -> str:
     schema = escape(json.dumps(parameter["schema"], ensure_ascii=False))
-    told = f"{escape(parameter.get('description', ''))}<br><small>{schema}</small>"
-    return f"<tr><td><code>{escape(parameter['name'])}</code></td><td>{parameter['in']}</td><td>{told}</td></tr>"
+    about = f"{escape(parameter.get('description', ''))}<br><small>{schema}</small>"
+    return f"<tr><td><code>{escape(parameter['name'])}</code></td><td>{parameter['in']}</td><td>{about}</td></tr>"

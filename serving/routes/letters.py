@@ -51,7 +51,7 @@ async def reset(request: Request, body: Reset) -> None:
     owner = await letters.owner_of(here, body.token)
     if owner is None:
         raise ParameterError("token", SPENT)
-    hashed = await here.passwords.hash(users.chosen("password", body.password, owner["email"]))
+    hashed = await here.passwords.hash(users.new_password("password", body.password, owner["email"]))
     if not await letters.reset(here, body.token, hashed):
         raise ParameterError("token", SPENT)
 

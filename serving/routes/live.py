@@ -11,7 +11,7 @@ from serving.streams.handshake import PATH
 
 
 async def live(_request: Request) -> Response:
-    """Refuse."""
+    """Answer 426 with the headers that say how to upgrade."""
     headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
     return problem(HTTPStatus.UPGRADE_REQUIRED, "this path speaks WebSocket (JSON-RPC 2.0); see /docs", headers)
 

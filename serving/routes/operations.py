@@ -11,8 +11,8 @@ from starlette.routing import Route
 from infra.errors import UnavailableError
 from serving import parameters
 from serving.endpoint import Endpoint
+from serving.series_reader import SeriesReader
 from serving.shapes import Alive
-from serving.store import Store
 
 
 async def health(_request: Request, _query: parameters.Nothing) -> object:
@@ -23,12 +23,12 @@ async def health(_request: Request, _query: parameters.Nothing) -> object:
 async def ready(request: Request) -> Response:
     """Name what is needed and what of it is missing."""
     parameters.read(request.query_params, parameters.Nothing)
-    store: Store = request.state.store
+    reader: SeriesReader = request.state.reader
     parts = {"redis": False, "realtime": False}
     try:
-        await store.ask(store.client.ping())
+        await reader.ask(reader.client.ping())
         parts["redis"] = True
-        parts["realtime"] = (await store.engine()).running
+        parts["realtime"] = (await reader.engine()).running
     except UnavailableError:
         parts["realtime"] = False
     missing = [name for name, works in parts.items() if not works]
@@ -38,7 +38,7 @@ async def ready(request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
-    """Answer as Prometheus asks."""
+    """Answer with all metrics, in the text format that `Accept` prefers."""
     parameters.read(request.query_params, parameters.Nothing)
     encode, kind = choose_encoder(request.headers.get("Accept", ""))
     return Response(encode(REGISTRY), media_type=None, headers={"Content-Type": kind, "Cache-Control": "no-store"})

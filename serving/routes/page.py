@@ -9,7 +9,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 BUILT = Path(__file__).parent.parent / "web" / "dist"
-FOR_EVER = "public, max-age=31536000, immutable"  # names of assets change with their content
+IMMUTABLE = "public, max-age=31536000, immutable"  # names of assets change with their content
 KINDS = {
     ".js": "text/javascript",
     ".css": "text/css",
@@ -29,7 +29,7 @@ async def page(_request: Request) -> Response:
 
 async def asset(request: Request) -> Response:
     """Answer with one of the page's files."""
-    return _file(BUILT / "assets", request.path_params["name"], FOR_EVER)
+    return _file(BUILT / "assets", request.path_params["name"], IMMUTABLE)
 
 
 async def icon(request: Request) -> Response:

@@ -13,10 +13,9 @@ from serving.accounts.database import Row
 from serving.accounts.service import accounts, identity
 from serving.accounts.shapes import NewSignalSubscription, SignalSubscription, SignalSubscriptions
 from serving.endpoint import UUID, Endpoint
-from serving.parameters import Nothing, Timeframes
+from serving.parameters import SPELLING, Nothing, Timeframes
 from serving.problems import ParameterError
-from serving.routes.candles import SPELLING
-from serving.store import Store
+from serving.series_reader import SeriesReader
 
 REFUSED = (HTTPStatus.NOT_FOUND, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
 MISSING = (HTTPStatus.NOT_FOUND,)
@@ -69,33 +68,52 @@ async def remove(request: Request, _query: Nothing) -> object:
 
 async def _symbol(request: Request, body: Wanted) -> str:
     """Return the symbol with its exchange. Raises ParameterError where nothing is published for it."""
-    store: Store = request.state.store
+    reader: SeriesReader = request.state.reader
     try:
         series = channels.series(body.symbol, body.timeframe or "1m")
     except InputError as error:
         raise ParameterError("symbol", str(error)) from error
-    if not await store.knows(series):
+    if not await reader.knows(series):
         detail = f"nothing is published for {series}; /api/symbols lists what there is"
         raise ParameterError("symbol", detail, HTTPStatus.NOT_FOUND)
     return f"{series.exchange}:{series.symbol}"
 
 
 def _about(user: object, meter: Row) -> dict[str, Any]:
-    return {"channel": f"signals.{user}", "usage": meters.told(meter)}
+    return {"channel": f"signals.{user}", "usage": meters.usage(meter)}
 
 
 ENDPOINTS = (
     Endpoint(
-        "/api/signals/subscribe", "Get the signals of a symbol", subscribe, NewSignalSubscription, method="POST",
-        body=Wanted, errors=REFUSED,
+        "/api/signals/subscribe",
+        "Get the signals of a symbol",
+        subscribe,
+        NewSignalSubscription,
+        method="POST",
+        body=Wanted,
+        errors=REFUSED,
     ),
     Endpoint(
-        "/api/signals", "The same under the name of the resource", create, NewSignalSubscription, method="POST",
-        body=Wanted, errors=REFUSED, status=HTTPStatus.CREATED,
+        "/api/signals",
+        "The same under the name of the resource",
+        create,
+        NewSignalSubscription,
+        method="POST",
+        body=Wanted,
+        errors=REFUSED,
+        status=HTTPStatus.CREATED,
     ),
     Endpoint("/api/signals", "Subscriptions to signals", every, SignalSubscriptions),
-    Endpoint("/api/signals/{id}", "One subscription", one, SignalSubscription, errors=MISSING,
-             path_parameters={"id": UUID}),
-    Endpoint("/api/signals/{id}", "End one subscription", remove, None, method="DELETE", errors=MISSING,
-             path_parameters={"id": UUID}),
-)  # fmt: skip
+    Endpoint(
+        "/api/signals/{id}", "One subscription", one, SignalSubscription, errors=MISSING, path_parameters={"id": UUID}
+    ),
+    Endpoint(
+        "/api/signals/{id}",
+        "End one subscription",
+        remove,
+        None,
+        method="DELETE",
+        errors=MISSING,
+        path_parameters={"id": UUID},
+    ),
+)

@@ -20,7 +20,7 @@ async def mine(request: Request, _query: Nothing) -> object:
     """Answer with the plan of the asker's tenant."""
     who = identity(request)
     async with accounts(request).database.tenant(who.tenant) as transaction:
-        usage = {what: meters.told(await meters.used(transaction, who, what)) for what in meters.COUNTED}
+        usage = {what: meters.usage(await meters.used(transaction, who, what)) for what in meters.USED}
     return {"plan": who.plan, "usage": usage}
 
 

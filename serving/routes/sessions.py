@@ -19,8 +19,8 @@ async def every(request: Request, _query: Nothing) -> object:
     who, user = identity(request), request.path_params["id"]
     async with accounts(request).database.tenant(who.tenant) as transaction:
         await users.find(transaction, who, user)
-        found = await sessions.all_of(transaction, user)
-    return {"items": [row | {"current": row["id"] == who.session} for row in found], "next": None}
+        logins = await sessions.all_of(transaction, user)
+    return {"items": [row | {"current": row["id"] == who.session} for row in logins], "next": None}
 
 
 async def remove(request: Request, _query: Nothing) -> object:
@@ -39,11 +39,20 @@ async def remove(request: Request, _query: Nothing) -> object:
 
 ENDPOINTS = (
     Endpoint(
-        "/api/users/{id}/sessions", "Where a user is logged in", every, LoginSessions, path_parameters={"id": UUID},
+        "/api/users/{id}/sessions",
+        "Where a user is logged in",
+        every,
+        LoginSessions,
+        path_parameters={"id": UUID},
         errors=MISSING,
     ),
     Endpoint(
-        "/api/users/{id}/sessions/{session}", "End a session", remove, None, method="DELETE",
-        path_parameters={"id": UUID, "session": UUID}, errors=MISSING,
+        "/api/users/{id}/sessions/{session}",
+        "End a session",
+        remove,
+        None,
+        method="DELETE",
+        path_parameters={"id": UUID, "session": UUID},
+        errors=MISSING,
     ),
-)  # fmt: skip
+)

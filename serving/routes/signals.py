@@ -1,5 +1,6 @@
 """`/api/signals/latest`: the newest signal of every series, or the newest ones of one symbol."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -9,10 +10,10 @@ from starlette.requests import Request
 
 from serving.channels import Channel, Topic
 from serving.endpoint import Endpoint
-from serving.parameters import EXCHANGE, TIMEFRAME, Nothing, Timeframes
-from serving.routes.candles import SPELLING, named_series
+from serving.parameters import EXCHANGE, SPELLING, TIMEFRAME, Nothing, Timeframes
+from serving.routes.candles import named_series
+from serving.series_reader import SeriesReader
 from serving.shapes import SignalList
-from serving.store import Store
 
 
 class SignalQuery(Nothing):
@@ -26,29 +27,33 @@ class SignalQuery(Nothing):
 
 async def latest(request: Request, query: SignalQuery) -> object:
     """Answer with signals in the order of time."""
-    store: Store = request.state.store
+    reader: SeriesReader = request.state.reader
     if query.symbol is not None:
         series = await named_series(request, query.timeframe or "1m", query.exchange, query.symbol)
-        rows = await store.rows(Channel(Topic.SIGNALS, series), query.limit)
+        rows = await reader.rows(Channel(Topic.SIGNALS, series), query.limit)
         documents: list[object] = [msgspec.Raw(row.document) for row in rows]
     else:
-        documents = [*_newest((await store.latest_signals()).values(), query)]
-    return {"items": documents, "simulated": (await store.engine()).simulated, "next": None}
+        documents = [*_newest((await reader.latest_signals()).values(), query)]
+    return {"items": documents, "simulated": (await reader.engine()).simulated, "next": None}
 
 
-def _newest(told: Any, query: SignalQuery) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [msgspec.json.decode(document) for document in told]
-    kept = [
+def _newest(documents: Iterable[bytes], query: SignalQuery) -> list[dict[str, Any]]:
+    signals: list[dict[str, Any]] = [msgspec.json.decode(document) for document in documents]
+    matching = [
         signal
-        for signal in found
+        for signal in signals
         if query.timeframe in {None, signal["timeframe"]} and query.exchange in {None, signal["exchange"]}
     ]
-    return sorted(kept, key=lambda signal: (signal["opened_at"], signal["series"]))[-query.limit :]
+    return sorted(matching, key=lambda signal: (signal["opened_at"], signal["series"]))[-query.limit :]
 
 
 ENDPOINTS = (
     Endpoint(
-        "/api/signals/latest", "The newest scored signals", latest, SignalList, SignalQuery,
+        "/api/signals/latest",
+        "The newest scored signals",
+        latest,
+        SignalList,
+        SignalQuery,
         (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
     ),
-)  # fmt: skip
+)

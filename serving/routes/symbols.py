@@ -13,8 +13,8 @@ from realtime.outputs.names import candles_key, forming_key
 from realtime.outputs.stored import StoredCandle
 from serving.endpoint import Endpoint
 from serving.parameters import Nothing
+from serving.series_reader import SeriesReader
 from serving.shapes import SymbolList
-from serving.store import Store
 
 SPARKLINE = 60  # 1m candles
 QUARTERS = 97  # 15m candles of a day, and the one before
@@ -22,8 +22,8 @@ QUARTERS = 97  # 15m candles of a day, and the one before
 
 async def symbols(request: Request, _query: Nothing) -> object:
     """Answer with all symbols, by name."""
-    store: Store = request.state.store
-    engine = await store.engine()
+    reader: SeriesReader = request.state.reader
+    engine = await reader.engine()
     by_symbol: dict[str, set[str]] = defaultdict(set)
     frames: dict[str, set[str]] = defaultdict(set)
     for name in engine.series:
@@ -31,13 +31,13 @@ async def symbols(request: Request, _query: Nothing) -> object:
         symbol, _, timeframe = rest.rpartition(".")
         by_symbol[symbol].add(exchange)
         frames[symbol].add(timeframe)
-    signals = await store.latest_signals()
-    glances = await _glances(store, by_symbol)
+    signals = await reader.latest_signals()
+    glances = await _glances(reader, by_symbol)
     items = [
         {
             "symbol": symbol,
             "exchanges": sorted(by_symbol[symbol] - {COMPOSITE}),
-            "timeframes": [str(one) for one in TIMEFRAMES if one in frames[symbol]],
+            "timeframes": [str(frame) for frame in TIMEFRAMES if frame in frames[symbol]],
             **glances[symbol],
             "signal": _signal(symbol, signals),
         }
@@ -46,15 +46,15 @@ async def symbols(request: Request, _query: Nothing) -> object:
     return {"items": items, "simulated": engine.simulated, "next": None}
 
 
-async def _glances(store: Store, by_symbol: dict[str, set[str]]) -> dict[str, dict[str, object]]:
-    pipe = store.client.pipeline(transaction=False)
+async def _glances(reader: SeriesReader, by_symbol: dict[str, set[str]]) -> dict[str, dict[str, object]]:
+    pipe = reader.client.pipeline(transaction=False)
     for symbol, exchanges in by_symbol.items():
         exchange = COMPOSITE if COMPOSITE in exchanges else min(exchanges)
         minute, quarter = (Series(exchange, Symbol.parse(symbol), frame) for frame in (Timeframe.M1, Timeframe.M15))
         pipe.hget(forming_key(minute), "candle")
         pipe.zrange(candles_key(minute), -SPARKLINE, -1)
         pipe.zrange(candles_key(quarter), -QUARTERS, -1)
-    answers = iter(await store.ask(pipe.execute()))
+    answers = iter(await reader.ask(pipe.execute()))
     return {symbol: _glance(next(answers), next(answers), next(answers)) for symbol in by_symbol}
 
 
@@ -75,10 +75,10 @@ def _glance(forming: bytes | None, minutes: list[bytes], quarters: list[bytes]) 
 def _a_day_before(at: int, quarters: list[bytes]) -> float | None:
     """Return the close of the quarter of an hour that ended just before 24 hours ago, if there is one."""
     length = Timeframe.M15.microseconds
-    wanted = Timeframe.M15.opened_at(at - DAY) - length
+    quarter = Timeframe.M15.opened_at(at - DAY) - length
     for member in quarters:
         row = np.frombuffer(StoredCandle.unpack(member).candle, CANDLE)[0]
-        if int(row["opened_at"]) in {wanted, wanted + length}:
+        if int(row["opened_at"]) in {quarter, quarter + length}:
             return _close(row)
     return None
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from starlette.requests import Request
 
 from serving.accounts import audit, password_rules, sessions, users
-from serving.accounts.database import change, one
+from serving.accounts.database import change, first_row
 from serving.accounts.service import accounts, client, identity
 from serving.accounts.shapes import User
 from serving.endpoint import UUID as ID
@@ -55,7 +55,7 @@ class Change(Nothing):
 
 async def register(request: Request, body: Registration) -> object:
     """Register. The answer is the same where the address is known already."""
-    password = users.chosen("password", body.password, body.email)
+    password = users.new_password("password", body.password, body.email)
     return await users.register(accounts(request), body.email, body.name, password, client(request))
 
 
@@ -63,7 +63,7 @@ async def read(request: Request, _query: Nothing) -> object:
     """Answer with a user."""
     who = identity(request)
     async with accounts(request).database.tenant(who.tenant) as transaction:
-        return _told(await users.find(transaction, who, request.path_params["id"]))
+        return _document(await users.find(transaction, who, request.path_params["id"]))
 
 
 async def put(request: Request, body: Change) -> object:
@@ -80,18 +80,18 @@ async def put(request: Request, body: Change) -> object:
             await change(transaction, query, hashed, user)
             await sessions.end_all(transaction, user, but=who.session)
             await audit.note(transaction, "password_changed", who.tenant, who.user)
-        return _told(await users.find(transaction, who, user))
+        return _document(await users.find(transaction, who, user))
 
 
 async def delete(request: Request, _query: Nothing) -> object:
     """Delete a user."""
     here, who, user = accounts(request), identity(request), request.path_params["id"]
     async with here.database.tenant(who.tenant) as transaction:
-        found = await users.find(transaction, who, user)
+        user_row = await users.find(transaction, who, user)
         await users.delete(transaction, who, user)
     if who.session is not None:
         here.identities.forget(who.session)
-    await here.throttle.forget(found["email"])
+    await here.throttle.forget(user_row["email"])
     return None
 
 
@@ -101,33 +101,50 @@ async def _new_hash(request: Request, body: Change, user: UUID) -> str:
     if user != who.user or body.password is None:
         raise ParameterError("password", "a password is changed by its owner")
     async with here.database.tenant(who.tenant) as transaction:
-        row = await one(transaction, "SELECT email, password_hash FROM users WHERE id = %s", user)
+        row = await first_row(transaction, "SELECT email, password_hash FROM users WHERE id = %s", user)
     email, known = (row["email"], row["password_hash"]) if row else ("", None)
-    password = users.chosen("password", body.password, email)
+    password = users.new_password("password", body.password, email)
     await here.throttle.guess(email, client(request).address)
-    given = body.current_password.get_secret_value() if body.current_password else ""
-    if not await here.passwords.verify(known, password_rules.normalised(given)):
+    current = body.current_password.get_secret_value() if body.current_password else ""
+    if not await here.passwords.verify(known, password_rules.normalised(current)):
         raise ParameterError("current_password", "not the password that this account has")
     await here.throttle.succeeded(email, client(request).address)
     return await here.passwords.hash(password)
 
 
-def _told(row: dict[str, object]) -> dict[str, object]:
+def _document(row: dict[str, object]) -> dict[str, object]:
     return row | {"id": str(row["id"])}
 
 
 ENDPOINTS = (
     Endpoint(
-        "/api/users", "Register", register, User, method="POST", body=Registration, status=HTTPStatus.CREATED,
+        "/api/users",
+        "Register",
+        register,
+        User,
+        method="POST",
+        body=Registration,
+        status=HTTPStatus.CREATED,
         errors=(HTTPStatus.UNSUPPORTED_MEDIA_TYPE,),
     ),
     Endpoint("/api/users/{id}", "A user", read, User, path_parameters={"id": ID}, errors=(HTTPStatus.NOT_FOUND,)),
     Endpoint(
-        "/api/users/{id}", "Change a user", put, User, method="PUT", body=Change, path_parameters={"id": ID},
+        "/api/users/{id}",
+        "Change a user",
+        put,
+        User,
+        method="PUT",
+        body=Change,
+        path_parameters={"id": ID},
         errors=CHANGED,
     ),
     Endpoint(
-        "/api/users/{id}", "Delete a user and everything of theirs", delete, None, method="DELETE",
-        path_parameters={"id": ID}, errors=(HTTPStatus.NOT_FOUND,),
+        "/api/users/{id}",
+        "Delete a user and everything of theirs",
+        delete,
+        None,
+        method="DELETE",
+        path_parameters={"id": ID},
+        errors=(HTTPStatus.NOT_FOUND,),
     ),
-)  # fmt: skip
+)

@@ -1,4 +1,4 @@
-"""One pub/sub connection to Redis: subscribes to what is wanted, again after every break.
+"""One pub/sub connection to Redis: subscribes to channels, again after every break.
 
 A pong must come back within SILENCE_SECONDS, so a connection that is open but dead is noticed.
 """
@@ -28,25 +28,25 @@ class Feed:
         """Use the address and password of `client`, not its connections."""
         self._make = client.connection_pool.make_connection
         self._on_message, self._on_subscribed = on_message, on_subscribed
-        self._wanted: set[bytes] = set()
-        self._asked = asyncio.Event()
+        self._channels: set[bytes] = set()
+        self._wakeup = asyncio.Event()
         self._to_send: list[tuple[str, bytes]] = []
         self.connected = False
 
     def subscribe(self, channel: bytes) -> None:
         """Ask for a channel; `on_subscribed` follows."""
-        self._wanted.add(channel)
+        self._channels.add(channel)
         self._to_send.append(("SUBSCRIBE", channel))
-        self._asked.set()
+        self._wakeup.set()
 
     def unsubscribe(self, channel: bytes) -> None:
-        """Stop a channel."""
-        self._wanted.discard(channel)
+        """Stop a channel; messages on their way may still come."""
+        self._channels.discard(channel)
         self._to_send.append(("UNSUBSCRIBE", channel))
-        self._asked.set()
+        self._wakeup.set()
 
     async def run(self) -> None:
-        """Stay connected until cancelled."""
+        """Connect, and again after every break with longer and longer pauses, until cancelled."""
         pause = 0.05
         while True:
             try:
@@ -55,11 +55,11 @@ class Feed:
                 if self.connected:
                     LOG.warning("lost the pub/sub connection", error=str(error))
                     pause = 0.05
-            except Exception:  # everybody waits for this connection: begin again, which reads all histories anew
+            except Exception:  # all channels wait for this connection: begin again, which reads all histories anew
                 LOG.exception("the pub/sub connection failed")
             finally:
                 self.connected = False
-            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311  # spreads reconnects, hides nothing
+            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - spreads reconnects, hides nothing
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def _connected(self) -> None:
@@ -67,8 +67,8 @@ class Feed:
         try:
             async with asyncio.timeout(SILENCE_SECONDS):
                 await connection.connect()
-            self._to_send = [("SUBSCRIBE", channel) for channel in self._wanted]
-            self._asked.set()
+            self._to_send = [("SUBSCRIBE", channel) for channel in self._channels]
+            self._wakeup.set()
             self.connected = True
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._write(connection))
@@ -83,8 +83,8 @@ class Feed:
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PING_SECONDS):
-                    await self._asked.wait()
-            self._asked.clear()
+                    await self._wakeup.wait()
+            self._wakeup.clear()
             commands, self._to_send = self._to_send, []
             for command, channel in commands:
                 await connection.send_command(command, channel, check_health=False)

@@ -11,14 +11,14 @@ ROUND_SECONDS = 1.0
 
 
 class Guest(Protocol):
-    """One connection."""
+    """A connection as the heartbeat sees it."""
 
     def check(self, now: float) -> None:
         """Ping, or end the connection if a deadline has passed; called about once a second."""
 
 
 class Guests:
-    """See the file's first line."""
+    """The open connections, counted by address."""
 
     def __init__(self, per_address: int) -> None:
         """Allow each address so many connections."""
@@ -46,7 +46,7 @@ class Guests:
             del self._addresses[address]
 
     async def watch(self) -> None:
-        """Check everybody once a second, a slice at a time so that nobody waits long; until cancelled."""
+        """Check all connections once a second, 500 at a time so that no message waits long; until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(ROUND_SECONDS)

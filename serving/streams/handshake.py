@@ -29,8 +29,8 @@ def refusal(request: Request, response: Response, origins: tuple[str, ...], *, s
 
 def bearer(request: Request) -> str | None:
     """Return the access token of the header Authorization, if there is one."""
-    told = request.headers.get_all("Authorization")
-    kind, _, token = told[0].partition(" ") if len(told) == 1 else ("", "", "")
+    values = request.headers.get_all("Authorization")
+    kind, _, token = values[0].partition(" ") if len(values) == 1 else ("", "", "")
     return token if kind.lower() == "bearer" and token else None
 
 

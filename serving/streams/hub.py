@@ -1,4 +1,4 @@
-"""All channels that somebody follows: asked of Redis when the first comes, given back a while after the last left."""
+"""All channels with followers: asked of Redis when the first comes, given back a while after the last left."""
 
 import asyncio
 
@@ -9,31 +9,34 @@ from prometheus_client import Gauge
 from infra.errors import UnavailableError
 from realtime.outputs.messages import Kind
 from serving.channels import Channel
-from serving.store import Store
+from serving.series_reader import Row, SeriesReader
 from serving.streams.broadcast import REMEMBERED, Broadcast, Follower, Past, Update, bottom, updates_after
 from serving.streams.feed import Feed
 
 LOG = structlog.get_logger()
 LINGER_SECONDS = 10.0
 READY_SECONDS = 5.0
+AGAIN_SECONDS = 0.5
+HISTORIES_AT_ONCE = 16  # read beside requests, which need connections, too
 PATIENCE = 5  # times that a missed update is looked for
 CHANNELS = Gauge("serving_channels", "Channels followed by at least one client")
 
 
 class Hub:
-    """See the file's first line."""
+    """The channels, and the one connection that feeds them."""
 
-    def __init__(self, client: redis.Redis, store: Store) -> None:
-        """Read updates through a connection of its own, histories through `store`."""
-        self._store = store
+    def __init__(self, client: redis.Redis, reader: SeriesReader) -> None:
+        """Read updates through a connection of its own, histories through `reader`."""
+        self._reader = reader
         self._feed = Feed(client, self._receive, self._subscribed)
+        self._reading = asyncio.Semaphore(HISTORIES_AT_ONCE)
         self._broadcasts: dict[bytes, Broadcast] = {}
         self._ready: dict[bytes, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._leaving: dict[bytes, asyncio.TimerHandle] = {}
 
     async def run(self) -> None:
-        """Stay connected until cancelled."""
+        """Feed the channels until cancelled."""
         try:
             await self._feed.run()
         finally:
@@ -64,12 +67,12 @@ class Hub:
         broadcast = await self.ready(channel)
         if broadcast.floor <= sequence:
             return None
-        rows = await self._store.rows(channel, channel.kept)
-        floor = bottom(rows, whole=len(rows) < channel.kept)
+        rows = await self._reader.rows(channel, channel.capacity)
+        floor = bottom(rows, complete=len(rows) < channel.capacity)
         return Past(updates_after(rows, sequence), floor)
 
     def leave(self, broadcast: Broadcast, spelling: str, follower: Follower) -> None:
-        """Remove a follower."""
+        """Remove a follower; the channel is given back LINGER_SECONDS after its last one."""
         broadcast.leave(spelling, follower)
         self._part_if_empty(broadcast.channel.published.encode())
 
@@ -103,20 +106,36 @@ class Hub:
     async def _synchronise(self, name: bytes) -> None:
         broadcast = self._broadcasts[name]
         for attempt in range(PATIENCE):
-            limit = REMEMBERED if attempt == 0 else broadcast.channel.kept
-            try:
-                rows = await self._store.rows(broadcast.channel, limit)
-                unfinished = await self._store.forming(broadcast.channel)
-            except UnavailableError:
-                return  # the connection is lost, too; once it is back the channel is subscribed and read again
-            last = max((row.sequence for row in rows), default=0)
-            forming = Update(Kind.FORMING, last, unfinished.opened_at, 0, unfinished.document) if unfinished else None
-            if broadcast.synced:
+            limit = REMEMBERED if attempt == 0 else broadcast.channel.capacity
+            history = await self._read(name, broadcast, limit)
+            if history is None or broadcast.synced:
                 return
-            if broadcast.synchronise(rows, forming, whole=len(rows) < limit):
+            rows, forming = history
+            if broadcast.synchronise(rows, forming, complete=len(rows) < limit):
                 self._ready[name].set()
                 return
             await asyncio.sleep(0.02 * 2**attempt)
         LOG.warning("updates are missing from the history", channel=str(broadcast.channel))
         broadcast.give_up()
         self._ready[name].set()
+
+    async def _read(self, name: bytes, broadcast: Broadcast, limit: int) -> tuple[list[Row], Update | None] | None:
+        """Read the newest rows and the forming one; None where a later subscription reads them, or none needs them.
+
+        A lost connection of the feed subscribes again, which starts another reading. A single answer that fails while
+        the feed stands (a timeout, a busy Redis) starts none: without another try the channel would never be ready.
+        """
+        while self._broadcasts.get(name) is broadcast:
+            try:
+                async with self._reading:
+                    rows = await self._reader.rows(broadcast.channel, limit)
+                    unfinished = await self._reader.forming(broadcast.channel)
+            except UnavailableError:
+                if not self._feed.connected:
+                    return None
+                await asyncio.sleep(AGAIN_SECONDS)
+                continue
+            last = max((row.sequence for row in rows), default=0)
+            forming = Update(Kind.FORMING, last, unfinished.opened_at, 0, unfinished.document) if unfinished else None
+            return rows, forming
+        return None

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 
 def allowed(origin: str | None, host: str | None, scheme: str, others: tuple[str, ...]) -> bool:
-    """Tell whether a page of `origin` may connect to `host` (the Host header, as in the page's own address).
+    """Return whether a page of `origin` may connect to `host` (the Host header, as in the page's own address).
 
     >>> allowed("http://localhost:5000", "localhost:5000", "http", ())
     True

@@ -30,9 +30,9 @@ class Outbox:
         self._paused = False
         self._room = Event()
         self._room.set()
-        self._written = 0
-        self._taken = 0
-        self._taken_at = 0.0
+        self._bytes_out = 0  # given to the transport, since the beginning
+        self._progress = 0  # of them, those that the client had taken when last asked
+        self._progress_at = 0.0
         self.full = False
 
     def send(self, frame: bytes) -> None:
@@ -40,8 +40,7 @@ class Outbox:
         if self._transport.is_closing():
             return
         if not self._paused:
-            self._written += len(frame)
-            self._transport.write(frame)
+            self._write(frame)
             return
         self._waiting.append(frame)
         self._bytes += len(frame)
@@ -50,8 +49,7 @@ class Outbox:
     def offer(self, key: object, frame: bytes) -> None:
         """Send a frame that a later one of the same key makes superfluous."""
         if not self._paused:
-            self._written += len(frame)
-            self._transport.write(frame)
+            self._write(frame)
             return
         if self._forming.pop(key, None) is not None:
             CONFLATED.inc()
@@ -79,7 +77,7 @@ class Outbox:
             self._room.set()
 
     def _write(self, frame: bytes) -> None:
-        self._written += len(frame)
+        self._bytes_out += len(frame)
         self._transport.write(frame)
 
     @property
@@ -92,13 +90,13 @@ class Outbox:
         await self._room.wait()
 
     def stalled(self, now: float) -> bool:
-        """Tell whether nothing was taken for DEADLINE_SECONDS though something waits; ask about once a second."""
+        """Return whether nothing was taken for DEADLINE_SECONDS though something waits; ask about once a second."""
         buffered = self._transport.get_write_buffer_size()
-        taken = self._written - buffered
-        if buffered == 0 or taken != self._taken:
-            self._taken, self._taken_at = taken, now
+        progress = self._bytes_out - buffered
+        if buffered == 0 or progress != self._progress:
+            self._progress, self._progress_at = progress, now
             return False
-        return now - self._taken_at > DEADLINE_SECONDS
+        return now - self._progress_at > DEADLINE_SECONDS
 
     def clear(self) -> None:
         """Drop what waits here; a frame that the transport has begun is finished by it."""

@@ -10,7 +10,7 @@ import structlog
 from infra.errors import UnavailableError
 from ingestion.market import Series
 from serving.channels import Channel, Topic
-from serving.store import Store
+from serving.series_reader import SeriesReader
 from serving.streams.broadcast import Broadcast, Follower
 from serving.streams.frames import text_frame
 from serving.streams.hub import Hub
@@ -25,52 +25,57 @@ def owner(spelling: str) -> UUID | None:
     >>> owner("signals.0b0e8a52-5a0c-4b0c-9a3e-0d4f3c1f6a11"), owner("signals.BTCUSDT")
     (UUID('0b0e8a52-5a0c-4b0c-9a3e-0d4f3c1f6a11'), None)
     """
-    found = _NAME.fullmatch(spelling)
-    return UUID(found[1]) if found else None
+    match = _NAME.fullmatch(spelling)
+    return UUID(match[1]) if match else None
 
 
 class Personal:
-    """One follower's personal channel: follows as many series as are wanted."""
+    """One follower's personal channel: follows every series that the user has subscribed to."""
 
-    def __init__(self, hub: Hub, store: Store, spelling: str, follower: Follower) -> None:
-        """Follow nothing yet."""
-        self._hub, self._store = hub, store
+    def __init__(self, hub: Hub, reader: SeriesReader, spelling: str, follower: Follower) -> None:
+        """Follow no series before `start`."""
+        self._hub, self._reader = hub, reader
         self.spelling, self._follower = spelling, follower
         self._followed: dict[Series, Broadcast] = {}
-        self._wanted: frozenset[Series] = frozenset()
+        self._series: frozenset[Series] = frozenset()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
     async def snapshot(self) -> bytes:
-        """Build the frame of the newest signal of every wanted series."""
-        names = {str(series) for series in self._wanted}
-        latest = await self._store.latest_signals() if names else {}
+        """Build the frame of the newest signal of every subscribed series."""
+        names = {str(series) for series in self._series}
+        latest = await self._reader.latest_signals() if names else {}
         rows = sorted(document for name, document in latest.items() if name in names)
-        told = {"channel": self.spelling, "kind": "snapshot", "sequence": 0, "data": [msgspec.Raw(row) for row in rows]}
-        return text_frame(msgspec.json.encode({"jsonrpc": "2.0", "method": "update", "params": told}))
+        params = {
+            "channel": self.spelling,
+            "kind": "snapshot",
+            "sequence": 0,
+            "data": [msgspec.Raw(row) for row in rows],
+        }
+        return text_frame(msgspec.json.encode({"jsonrpc": "2.0", "method": "update", "params": params}))
 
     async def start(self, series: frozenset[Series]) -> None:
         """Follow these series; return once they are followed. Raises UnavailableError."""
         self.wants(series)
         if self._task:
             await self._task
-        if self._wanted - self._followed.keys():
+        if self._series - self._followed.keys():
             raise UnavailableError(f"{self.spelling} cannot be read now: Redis does not answer")
 
     def wants(self, series: frozenset[Series]) -> None:
         """Follow these series, and no others, from soon on."""
         for gone in self._followed.keys() - series:
             self._hub.leave(self._followed.pop(gone), self.spelling, self._follower)
-        self._wanted = series
+        self._series = series
         if series - self._followed.keys() and (self._task is None or self._task.done()):
             self._task = asyncio.get_running_loop().create_task(self._follow())
 
     async def _follow(self) -> None:
         try:
-            while missing := self._wanted - self._followed.keys():
+            while missing := self._series - self._followed.keys():
                 series = min(missing, key=str)
                 broadcast = await self._hub.ready(Channel(Topic.SIGNALS, series))
-                if not self._closed and series in self._wanted:
+                if not self._closed and series in self._series:
                     broadcast.follow(self.spelling, self._follower)
                     self._followed[series] = broadcast
         except UnavailableError as error:  # tried again at the next check of identities
@@ -79,7 +84,7 @@ class Personal:
     def close(self) -> None:
         """Follow nothing any more, from now on."""
         self._closed = True
-        self._wanted = frozenset()
+        self._series = frozenset()
         if self._task:
             self._task.cancel()
         for broadcast in self._followed.values():

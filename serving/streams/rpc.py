@@ -84,8 +84,8 @@ def result(call: Call, value: object) -> bytes:
 
 def error(problem: RpcError, call: Call | None = None) -> bytes:
     """Write the response of a call that did not; without a call its id is null."""
-    told = {"code": problem.code, "message": str(problem)}
-    return msgspec.json.encode({"jsonrpc": "2.0", "error": told, "id": call.id if call else None})
+    error = {"code": problem.code, "message": str(problem)}
+    return msgspec.json.encode({"jsonrpc": "2.0", "error": error, "id": call.id if call else None})
 
 
 def notification(method: str, params: Params) -> bytes:

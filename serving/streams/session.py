@@ -6,53 +6,30 @@ Messages of one client are answered in order. A subscription's first update come
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any
 
-import msgspec
 import structlog
 
 from infra.clock import now
-from infra.errors import InputError, UnavailableError
+from infra.errors import UnavailableError
 from ingestion.market import Series
 from serving.accounts import policy
 from serving.accounts.policy import Identity
 from serving.channels import Channel
-from serving.store import Store
-from serving.streams import rpc
+from serving.series_reader import SeriesReader
+from serving.streams import params, rpc
 from serving.streams.badges import Badges
 from serving.streams.broadcast import Broadcast, Follower, Past
 from serving.streams.frames import text_frame
 from serving.streams.hub import Hub
 from serving.streams.outbox import Outbox
+from serving.streams.params import Authentication, Named, Nothing, Subscription
 from serving.streams.personal import Personal, owner
 
 LOG = structlog.get_logger()
 CHANNELS_PER_CLIENT = 128
 
 
-class Named(msgspec.Struct, forbid_unknown_fields=True):
-    """Parameters of `unsubscribe`."""
-
-    channels: list[str]
-
-
-class Subscription(Named, forbid_unknown_fields=True):
-    """Parameters of `subscribe`; `resume_from` is the last sequence seen, of all channels or of each."""
-
-    resume_from: int | dict[str, int] | None = None
-
-
-class Authentication(msgspec.Struct, forbid_unknown_fields=True):
-    """Parameters of `authenticate`."""
-
-    token: str
-
-
-class Nothing(msgspec.Struct, forbid_unknown_fields=True):
-    """Parameters of methods that take none."""
-
-
-Shape = TypeVar("Shape", bound=msgspec.Struct)
 Starts = list[Callable[[], Awaitable[None]]]
 METHODS = tuple(method for where, method in policy.RULES if where == policy.SOCKET and "." not in method)
 CROWD = 8  # messages of one client that wait to be answered; beyond that nothing more is read
@@ -62,11 +39,17 @@ class Session:
     """The conversation with one client, whose frames go to `outbox`."""
 
     def __init__(
-        self, hub: Hub, store: Store, outbox: Outbox, follower: Follower, listen: Callable[[bool], None], badges: Badges
+        self,
+        hub: Hub,
+        reader: SeriesReader,
+        outbox: Outbox,
+        follower: Follower,
+        listen: Callable[[bool], None],
+        badges: Badges,
     ) -> None:
         """Start without subscriptions; `listen` stops and goes on with reading from this client."""
         self._listen = listen
-        self._hub, self._store, self._outbox, self._follower = hub, store, outbox, follower
+        self._hub, self._reader, self._outbox, self._follower = hub, reader, outbox, follower
         self._followed: dict[str, Broadcast] = {}
         self._inbox: deque[bytes] = deque()
         self._worker: asyncio.Task[None] | None = None
@@ -84,7 +67,7 @@ class Session:
             self._worker = asyncio.get_running_loop().create_task(self._work())
 
     def close(self) -> None:
-        """End all subscriptions."""
+        """End all subscriptions and drop unanswered messages: the client has gone."""
         self._closed = True
         self._badges.leave(self)
         if self._personal:
@@ -97,26 +80,25 @@ class Session:
         self._followed.clear()
 
     def revoke(self, why: str) -> None:
-        """Be nobody from now on: the personal channel ends."""
+        """Take the identity away: the personal channel ends, and the client is told why."""
         gone, self._personal, self.identity = self._personal, None, None
         if gone:
             gone.close()
             self._outbox.withdraw(gone.spelling)
-            told = {"channels": [gone.spelling], "reason": why}
-            message = {"jsonrpc": "2.0", "method": "revoked", "params": told}
-            self._outbox.send(text_frame(msgspec.json.encode(message)))
+            self._notify("revoked", channels=[gone.spelling], reason=why)
 
     def wants(self, series: frozenset[Series]) -> None:
         """Follow the signals of these series, if the personal channel is subscribed."""
         if self._personal:
             self._personal.wants(series)
 
-    def alert(self, told: dict[str, object]) -> None:
-        """Tell what an alert has found, if the personal channel is subscribed."""
+    def alert(self, event: dict[str, object]) -> None:
+        """Send the event of an alert, if the personal channel is subscribed."""
         if self._personal:
-            params = {"channel": self._personal.spelling, "kind": "alert", "sequence": 0, "data": told}
-            message = {"jsonrpc": "2.0", "method": "update", "params": params}
-            self._outbox.send(text_frame(msgspec.json.encode(message)))
+            self._notify("update", channel=self._personal.spelling, kind="alert", sequence=0, data=event)
+
+    def _notify(self, method: str, **members: Any) -> None:
+        self._outbox.send(text_frame(rpc.notification(method, members)))
 
     async def _work(self) -> None:
         while self._inbox:
@@ -156,49 +138,55 @@ class Session:
             raise rpc.RpcError(rpc.METHOD_NOT_FOUND, why)
         match call.method:
             case "subscribe":
-                return await self._subscribe(_read(call, Subscription), starts)
+                return await self._subscribe(params.read(call, Subscription), starts)
             case "unsubscribe":
-                return self._unsubscribe(_read(call, Named))
+                return self._unsubscribe(params.read(call, Named))
             case "list" | "subscriptions":
-                _read(call, Nothing)
+                params.read(call, Nothing)
                 followed = [{"channel": s, "sequence": b.sequence} for s, b in self._followed.items()]
                 personal = [{"channel": self._personal.spelling, "sequence": 0}] if self._personal else []
                 return {"channels": followed + personal}
             case "authenticate":
-                who = await self._badges.show(self, _read(call, Authentication).token)
+                who = await self._badges.show(self, params.read(call, Authentication).token)
                 return {"user": str(who.user), "expires_at": int(who.expires_at) * 1_000_000}
             case "ping":
-                _read(call, Nothing)
+                params.read(call, Nothing)
                 return {"pong": now()}
-        raise AssertionError(f"the policy lists {call.method}, which nobody answers")
+        raise AssertionError(f"the policy lists {call.method}, which has no answer here")
 
-    async def _subscribe(self, asked: Subscription, starts: Starts) -> object:
-        personal = [spelling for spelling in dict.fromkeys(asked.channels) if owner(spelling)]
+    async def _subscribe(self, request: Subscription, starts: Starts) -> object:
+        personal = [spelling for spelling in dict.fromkeys(request.channels) if owner(spelling)]
         for spelling in personal:
             self._must_own(spelling)
-        channels = {spelling: _channel(spelling) for spelling in asked.channels if spelling not in personal}
+        channels = {spelling: params.channel(spelling) for spelling in request.channels if spelling not in personal}
+        await self._must_exist(channels)
+        await asyncio.gather(*(self._hub.ready(channel) for channel in channels.values()))
+        grants = [self._grant_personal(spelling, request, starts) for spelling in personal]
+        for spelling, channel in channels.items():
+            grants.append(await self._grant(spelling, channel, request.last(spelling), starts))
+        return {"subscribed": grants, "simulated": (await self._reader.engine()).simulated}
+
+    async def _must_exist(self, channels: dict[str, Channel]) -> None:
         if len(self._followed.keys() | channels.keys()) > CHANNELS_PER_CLIENT:
             why = f"at most {CHANNELS_PER_CLIENT} channels per connection; {len(self._followed)} are subscribed"
             raise rpc.RpcError(rpc.TOO_MANY_CHANNELS, why)
         for spelling, channel in channels.items():
-            if not await self._store.knows(channel.series):
+            if not await self._reader.knows(channel.series):
                 raise rpc.RpcError(rpc.UNKNOWN_CHANNEL, f"{spelling}: nothing is published for {channel.series}")
-        await asyncio.gather(*(self._hub.ready(channel) for channel in channels.values()))
-        told: list[dict[str, object]] = []
-        for spelling in personal:
-            starts.append(self._start_personal(spelling))
-            told.append({"channel": spelling, "sequence": 0}
-                        | ({} if asked.resume_from is None else {"recovered": False}))  # fmt: skip
-        for spelling, channel in channels.items():
-            last = asked.resume_from.get(spelling) if isinstance(asked.resume_from, dict) else asked.resume_from
-            past = None if last is None else await self._hub.past(channel, last)
-            broadcast = await self._hub.ready(channel)
-            recovered = None if last is None else broadcast.since(spelling, last, past) is not None
-            starts.append(self._start(spelling, channel, last, past))
-            told.append({"channel": spelling, "sequence": broadcast.sequence}
-                        | ({} if recovered is None else {"recovered": recovered}))  # fmt: skip
-        simulated = (await self._store.engine()).simulated
-        return {"subscribed": told, "simulated": simulated}
+
+    def _grant_personal(self, spelling: str, request: Subscription, starts: Starts) -> dict[str, object]:
+        starts.append(self._start_personal(spelling))
+        recovered = {} if request.resume_from is None else {"recovered": False}  # a personal channel numbers nothing
+        return {"channel": spelling, "sequence": 0} | recovered
+
+    async def _grant(self, spelling: str, channel: Channel, last: int | None, starts: Starts) -> dict[str, object]:
+        past = None if last is None else await self._hub.past(channel, last)
+        broadcast = await self._hub.ready(channel)
+        starts.append(self._start(spelling, channel, last, past))
+        grant: dict[str, object] = {"channel": spelling, "sequence": broadcast.sequence}
+        if last is not None:
+            grant["recovered"] = broadcast.since(spelling, last, past) is not None
+        return grant
 
     def _must_own(self, spelling: str) -> None:
         if self.identity is None:
@@ -210,7 +198,7 @@ class Session:
         async def start() -> None:
             if self._personal or self.identity is None or self.identity.user != owner(spelling):
                 return  # subscribed already, or revoked since
-            self._personal = mine = Personal(self._hub, self._store, spelling, self._follower)
+            self._personal = mine = Personal(self._hub, self._reader, spelling, self._follower)
             try:
                 await mine.start(await self._badges.series(self.identity.user))
                 frame = await mine.snapshot()
@@ -242,36 +230,13 @@ class Session:
 
         return start
 
-    def _unsubscribe(self, asked: Named) -> object:
-        gone = [spelling for spelling in dict.fromkeys(asked.channels) if spelling in self._followed]
+    def _unsubscribe(self, request: Named) -> object:
+        gone = [spelling for spelling in dict.fromkeys(request.channels) if spelling in self._followed]
         for spelling in gone:
             self._outbox.withdraw(spelling)
             self._hub.leave(self._followed.pop(spelling), spelling, self._follower)
-        if self._personal and self._personal.spelling in asked.channels:
+        if self._personal and self._personal.spelling in request.channels:
             self._personal.close()
             gone.append(self._personal.spelling)
             self._personal = None
         return {"unsubscribed": gone}
-
-
-def _channel(spelling: str) -> Channel:
-    try:
-        return Channel.parse(spelling)
-    except InputError as error:
-        raise rpc.RpcError(rpc.INVALID_PARAMS, f"Invalid params: {error}") from error
-
-
-def _read(call: rpc.Call, shape: type[Shape]) -> Shape:
-    """Read params given by name, or by position: channels one after the other."""
-    params = call.params
-    if isinstance(params, list):
-        if shape is Nothing and params:
-            raise rpc.RpcError(rpc.INVALID_PARAMS, f"Invalid params: {call.method} takes none")
-        if shape is Authentication:
-            params = {"token": params[0]} if len(params) == 1 else {}
-        else:
-            params = {} if shape is Nothing else {"channels": params}
-    try:
-        return msgspec.convert(params, shape)
-    except msgspec.ValidationError as error:
-        raise rpc.RpcError(rpc.INVALID_PARAMS, f"Invalid params: {error}") from error

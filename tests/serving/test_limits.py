@@ -16,8 +16,8 @@ from bench.lone_server import Engine, Server, eventually, serving
 
 def test_requests_are_counted_for_all_processes_together(valkey: str, engine: Engine, tmp_path: Path) -> None:
     with (
-        serving(valkey, tmp_path, requests_per_minute="30") as one,
-        serving(valkey, tmp_path, requests_per_minute="30") as two,
+        serving(valkey, tmp_path, requests_per_minute="30") as first,
+        serving(valkey, tmp_path, requests_per_minute="30") as second,
     ):
         answers: list[httpx.Response] = []
 
@@ -25,7 +25,7 @@ def test_requests_are_counted_for_all_processes_together(valkey: str, engine: En
             engine.redis.delete(*engine.redis.keys("rate:*") or ["none"])
             begun = int(time.time() // 60)
             answers[:] = [
-                httpx.get(f"{(one, two)[n % 2].url}/api/symbols", headers={"x-forwarded-for": f"192.0.2.{n}"})
+                httpx.get(f"{(first, second)[n % 2].url}/api/symbols", headers={"x-forwarded-for": f"192.0.2.{n}"})
                 for n in range(35)
             ]
             return int(time.time() // 60) == begun
@@ -37,7 +37,7 @@ def test_requests_are_counted_for_all_processes_together(valkey: str, engine: En
         assert refused.headers["content-type"] == "application/problem+json"
         assert 1 <= int(refused.headers["retry-after"]) <= 61
         assert refused.headers["ratelimit-limit"] == "30"
-        assert httpx.get(f"{one.url}/health").status_code == 200
+        assert httpx.get(f"{first.url}/health").status_code == 200
         assert all(engine.redis.ttl(key) > 0 for key in engine.redis.keys("rate:*"))
 
 
@@ -91,6 +91,21 @@ def test_without_redis_it_lives_is_not_ready_and_says_503(tmp_path: Path) -> Non
                 assert json.loads(await socket.recv())["error"]["code"] == -32003
 
         asyncio.run(inside())
+
+
+def test_a_burst_of_requests_waits_for_connections_instead_of_being_told_that_redis_is_away(
+    valkey: str, engine: Engine, tmp_path: Path
+) -> None:
+    async def inside(server: Server) -> list[httpx.Response]:
+        limits = httpx.Limits(max_connections=400)
+        async with httpx.AsyncClient(limits=limits, timeout=30, trust_env=False) as client:
+            questions = (client.get(f"{server.url}/api/candles/BTCUSDT") for _ in range(400))
+            return await asyncio.gather(*questions)
+
+    with serving(valkey, tmp_path) as server:
+        answers = asyncio.run(inside(server))
+    assert {answer.status_code for answer in answers} == {200}
+    assert all("ratelimit-remaining" in answer.headers for answer in answers)  # uncounted would be unlimited
 
 
 def test_sigterm_says_goodbye_to_everybody_and_ends_in_time(valkey: str, engine: Engine, tmp_path: Path) -> None:

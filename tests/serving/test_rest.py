@@ -30,8 +30,8 @@ def test_candles_come_oldest_first_and_the_latest_revision_counts(server: Server
     assert answer["items"][3]["close"] == "100.03"
     assert (answer["items"][24]["close"], answer["items"][24]["revision"]) == ("777", 1)
     about = {key: value for key, value in answer.items() if key != "items"}
-    told = {"exchange": "composite", "symbol": "BTC-USDT", "timeframe": "1m", "simulated": True, "next": None}
-    assert about == told
+    metadata = {"exchange": "composite", "symbol": "BTC-USDT", "timeframe": "1m", "simulated": True, "next": None}
+    assert about == metadata
 
 
 @pytest.mark.parametrize("spelling", ["BTCUSDT", "btc-usdt", "BTC%2FUSDT", "BTC/USDT", "composite:BTCUSDT"])
@@ -46,14 +46,14 @@ def test_one_exchange_is_named_in_the_symbol_or_beside_it(server: Server) -> Non
 
 
 def test_pages_hold_every_candle_once_and_end_with_null(server: Server) -> None:
-    seen, cursor, pages = [], "", 0
+    candles, cursor, pages = [], "", 0
     while cursor is not None:
         page = get(server, f"/api/candles/BTCUSDT?limit=7&{cursor}").json()
-        seen = page["items"] + seen
+        candles = page["items"] + candles
         cursor = page["next"] and f"cursor={page['next']}"
         pages += 1
     assert pages == 4
-    assert seen == get(server, "/api/candles/BTCUSDT").json()["items"]
+    assert candles == get(server, "/api/candles/BTCUSDT").json()["items"]
 
 
 @pytest.mark.parametrize("unit", [1, 1_000, 1_000_000])
@@ -97,9 +97,13 @@ def test_symbols_show_price_and_signal_and_no_invented_change(server: Server) ->
     assert row["sparkline"][:2] == [100.0, 100.01]
     del row["sparkline"]
     assert row == {
-        "symbol": "BTC-USDT", "exchanges": ["binance"], "timeframes": ["1m"], "last_price": "500",
-        "change_24h": None, "signal": {"score": -0.5, "timeframe": "1m"},
-    }  # fmt: skip
+        "symbol": "BTC-USDT",
+        "exchanges": ["binance"],
+        "timeframes": ["1m"],
+        "last_price": "500",
+        "change_24h": None,
+        "signal": {"score": -0.5, "timeframe": "1m"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -121,9 +125,12 @@ def test_a_wrong_parameter_is_named(server: Server, query: str, name: str, detai
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json() == {
-        "type": "about:blank", "title": "Bad Request", "status": 400, "detail": f"{name}: {detail}",
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": f"{name}: {detail}",
         "errors": [{"name": name, "detail": detail}],
-    }  # fmt: skip
+    }
 
 
 def test_what_is_not_a_symbol_is_400_and_what_is_not_published_404(server: Server) -> None:

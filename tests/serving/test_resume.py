@@ -23,14 +23,14 @@ async def subscribe(socket: websockets.ClientConnection, resume_from: object = N
 async def follow(socket: websockets.ClientConnection, view: View, sequence: int, until: int) -> int:
     """Apply updates until a sequence is reached; none may be missing but those that a revision replaced."""
     while sequence < until:
-        told = json.loads(await socket.recv())["params"]
-        if told["kind"] == "snapshot":
+        update = json.loads(await socket.recv())["params"]
+        if update["kind"] == "snapshot":
             view.clear()
-            view |= {row["opened_at"]: row for row in told["data"]}
+            view |= {row["opened_at"]: row for row in update["data"]}
         else:
-            assert told["sequence"] > sequence
-            view[told["data"]["opened_at"]] = told["data"]
-        sequence = told["sequence"]
+            assert update["sequence"] > sequence
+            view[update["data"]["opened_at"]] = update["data"]
+        sequence = update["sequence"]
     return sequence
 
 
@@ -43,24 +43,24 @@ def test_a_hundred_forced_disconnects_leave_the_same_view(engine: Engine, server
         shaky: View = {}
         async with websockets.connect(server.websocket) as stayed:
             await subscribe(stayed)
-            seen = held = await follow(stayed, steady, 0, 1)
+            steady_at = shaky_at = await follow(stayed, steady, 0, 1)
             shaky |= steady
             for _ in range(100):
                 async with websockets.connect(server.websocket) as back:
-                    granted = await subscribe(back, held)
+                    granted = await subscribe(back, shaky_at)
                     assert granted["recovered"] is True
                     for _ in range(draw.randrange(4)):
                         last = engine.candle(of, minute := minute + 1)
-                    held = await follow(back, shaky, held, draw.randrange(held, last + 1))
+                    shaky_at = await follow(back, shaky, shaky_at, draw.randrange(shaky_at, last + 1))
                     back.transport.abort()
                 for _ in range(draw.choice([0, 1, 2, 5, 90])):  # more than memory holds, sometimes
                     revised = draw.random() < 0.3
                     at = minute - draw.randrange(5) if revised else (minute := minute + 1)
                     last = engine.candle(of, at, draw.randrange(1, 10**6), revision=int(revised) * last)
-                seen = await follow(stayed, steady, seen, last)
+                steady_at = await follow(stayed, steady, steady_at, last)
             async with websockets.connect(server.websocket) as back:
-                assert (await subscribe(back, {CHANNEL: held}))["recovered"] is True
-                await follow(back, shaky, held, last)
+                assert (await subscribe(back, {CHANNEL: shaky_at}))["recovered"] is True
+                await follow(back, shaky, shaky_at, last)
         return steady, shaky
 
     steady, shaky = asyncio.run(inside())
@@ -76,8 +76,13 @@ def test_what_is_no_longer_kept_is_not_recovered_and_a_snapshot_says_so(engine: 
 
     newest = engine.sequences[CHANNEL.replace("BTCUSDT", "composite:BTC-USDT")]
     for unknown in (1, newest + 1, -1, 2**70):
-        recovered, told = asyncio.run(inside(unknown))
-        assert (recovered, told["kind"], told["recovered"], told["sequence"]) == (False, "snapshot", False, newest)
+        recovered, update = asyncio.run(inside(unknown))
+        assert (recovered, update["kind"], update["recovered"], update["sequence"]) == (
+            False,
+            "snapshot",
+            False,
+            newest,
+        )
 
 
 @pytest.mark.parametrize("known", [0, 1])
@@ -123,10 +128,28 @@ def test_a_new_numbering_is_told_by_a_snapshot(engine: Engine, server: Server) -
             engine.redis.delete(f"candles:{of}")
             engine.sequences.clear()
             engine.candle(of, 150)
-            told = json.loads(await socket.recv())["params"]
-            assert (told["kind"], told["recovered"], told["sequence"]) == ("snapshot", False, 1)
+            update = json.loads(await socket.recv())["params"]
+            assert (update["kind"], update["recovered"], update["sequence"]) == ("snapshot", False, 1)
             engine.candle(of, 165)
             assert json.loads(await socket.recv())["params"]["sequence"] == 2
 
     asyncio.run(inside())
     eventually(lambda: server.metric("serving_ws_connections") == 0)
+
+
+def test_a_history_that_could_not_be_read_once_is_read_again(engine: Engine, server: Server) -> None:
+    of = series("ADAUSDT")
+    engine.redis.set(f"candles:{of}", "no sorted set")  # Redis refuses to read it, and the feed stays connected
+    engine.redis.sadd("series", str(of))
+
+    async def inside() -> None:
+        async with asyncio.timeout(30), websockets.connect(server.websocket) as socket:
+            request = {"jsonrpc": "2.0", "method": "subscribe", "params": ["ohlcv.ADAUSDT.1m"], "id": 1}
+            await socket.send(json.dumps(request))
+            assert json.loads(await socket.recv())["error"]["code"] == -32003
+            engine.redis.delete(f"candles:{of}")
+            engine.candle(of, 0)
+            await socket.send(json.dumps(request))
+            assert json.loads(await socket.recv())["result"]["subscribed"][0]["sequence"] == 1
+
+    asyncio.run(inside())

@@ -33,10 +33,10 @@ def subscribed(server: Server, channel: str, receive_buffer: int | None = None) 
 def dribbling(server: Server) -> Iterator[list[socket.socket]]:
     """Clients that never finish the head of their request, from the beginning of this file."""
     with contextlib.ExitStack() as stack:
-        found = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 60)) for _ in range(50)]
-        for connection in found:
+        connections = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 60)) for _ in range(50)]
+        for connection in connections:
             connection.sendall(b"GET /health HTTP/1.1\r\nX-Slow: ")
-        yield found
+        yield connections
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,15 +53,15 @@ def test_who_stops_reading_is_closed_and_costs_the_others_nothing(engine: Engine
     healthy = [subscribed(server, "ohlcv.XRPUSDT.1m") for _ in range(5)]
     before, memory = server.metric('serving_ws_closed_total{why="slow"}'), server.memory()
     stalled = [subscribed(server, "ohlcv.XRPUSDT.1m", 4096) for _ in range(STALLED)]
-    sent, heard, stop = [], [[] for _ in healthy], threading.Event()
-    readers = [threading.Thread(target=listen, args=one) for one in zip(healthy, heard, strict=True)]
+    sequences, inboxes, stop = [], [[] for _ in healthy], threading.Event()
+    readers = [threading.Thread(target=listen, args=inbox) for inbox in zip(healthy, inboxes, strict=True)]
     for reader in readers:
         reader.start()
 
     def publish() -> None:
         while not stop.wait(0.05):
-            sent.append(len(sent) + 2)
-            head = Head(Kind.CLOSED, sent[-1], len(sent) + 10**15, 1).pack()
+            sequences.append(len(sequences) + 2)
+            head = Head(Kind.CLOSED, sequences[-1], len(sequences) + 10**15, 1).pack()
             engine.redis.publish(candles_channel(of), head + heavy)
 
     publisher = threading.Thread(target=publish)
@@ -77,12 +77,12 @@ def test_who_stops_reading_is_closed_and_costs_the_others_nothing(engine: Engine
     assert time.monotonic() - begun < 15  # the deadline of 5 s, or the cap after 1 MiB / (20/s · 30 kB) = 1.7 s
     stop.set()
     publisher.join()
-    eventually(lambda: all(len(one) == len(sent) for one in heard), 10)
+    eventually(lambda: all(len(inbox) == len(sequences) for inbox in inboxes), 10)
     for connection in healthy:
         connection.socket.shutdown(socket.SHUT_RDWR)
     for reader in readers:
         reader.join()
-    assert all(one == sent for one in heard)
+    assert all(inbox == sequences for inbox in inboxes)
     assert highest - memory < (STALLED + 32) * 1024**2
     eventually(lambda: server.metric("serving_ws_connections") <= 1, 15)
     assert codes_at_the_end(stalled) <= {3008, None}
@@ -100,15 +100,15 @@ def listen(connection: RawSocket, sequences: list[int]) -> None:
 
 def codes_at_the_end(connections: list[RawSocket]) -> set[int | None]:
     """Read what is left; the code of each close frame, None where the connection was cut in the middle."""
-    found: set[int | None] = set()
+    codes: set[int | None] = set()
     for connection in connections:
         code = None
         with contextlib.suppress(OSError):
             while code is None:
                 opcode, payload = connection.read()
                 code = int.from_bytes(payload[:2], "big") if opcode == 8 else None
-        found.add(code)
-    return found
+        codes.add(code)
+    return codes
 
 
 def test_a_slow_reader_gets_every_closed_candle_and_only_the_newest_forming_ones(

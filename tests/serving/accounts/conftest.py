@@ -45,20 +45,20 @@ Register = Callable[..., Person]
 
 @pytest.fixture(scope="module")
 def engine(valkey: str) -> Engine:
-    made = Engine(valkey)
-    made.start()
+    writer = Engine(valkey)
+    writer.start()
     for minute in range(3):
-        made.candle(series(), minute)
-        made.indicators(series(), minute, [50.0, float("nan")])
-        made.signal(series(), minute, 0.25)
-    return made
+        writer.candle(series(), minute)
+        writer.indicators(series(), minute, [50.0, float("nan")])
+        writer.signal(series(), minute, 0.25)
+    return writer
 
 
 @pytest.fixture(scope="module")
 def server(valkey: str, postgres: str, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(valkey, tmp_path_factory.mktemp("accounts"), postgres_url=postgres) as running:
-        wanted = {"email": "nobody@example.org", "password": "nobody knows this one"}
-        eventually(lambda: httpx.post(f"{running.url}/api/auth/login", json=wanted).status_code == 401)
+        login = {"email": "nobody@example.org", "password": "nobody knows this one"}
+        eventually(lambda: httpx.post(f"{running.url}/api/auth/login", json=login).status_code == 401)
         yield running
 
 

@@ -126,15 +126,15 @@ def tape(valkey: str) -> Tape:
 
 def alert(person: Person, source: str, operator: str, threshold: float, **more: object) -> str:
     body = {"symbol": "BTCUSDT", "source": source, "operator": operator, "threshold": threshold, **more}
-    made = person.ask("POST", "/api/alerts", json=body)
-    assert made.status_code == 201, made.text
-    return made.json()["id"]
+    answer = person.ask("POST", "/api/alerts", json=body)
+    assert answer.status_code == 201, answer.text
+    return answer.json()["id"]
 
 
 def webhook(person: Person, receiver: Receiver, path: str) -> str:
-    made = person.ask("POST", "/api/destinations", json={"kind": "webhook", "address": receiver.url + path})
-    assert made.status_code == 201, made.text
-    return made.json()["secret"]
+    answer = person.ask("POST", "/api/destinations", json={"kind": "webhook", "address": receiver.url + path})
+    assert answer.status_code == 201, answer.text
+    return answer.json()["secret"]
 
 
 def events(person: Person, of: str) -> list[dict]:
@@ -151,9 +151,9 @@ def test_a_price_that_crosses_is_told_once_by_a_webhook_that_can_be_verified(
         tape.close_candle(series(), minute * 100 + k, close)
     eventually(lambda: receiver.at("/cross"))
     [(headers, body)] = receiver.at("/cross")
-    told = Webhook(secret).verify(body, {name.lower(): value for name, value in headers.items()})
-    assert (told["alert"], told["value"], told["opened_at"]) == (of, 106.0, START + (minute * 100 + 2) * MINUTE)
-    assert headers["webhook-id"] == told["id"]
+    event = Webhook(secret).verify(body, {name.lower(): value for name, value in headers.items()})
+    assert (event["alert"], event["value"], event["opened_at"]) == (of, 106.0, START + (minute * 100 + 2) * MINUTE)
+    assert headers["webhook-id"] == event["id"]
     eventually(lambda: events(person, of)[0]["deliveries"][0]["state"] == "delivered")
     assert [event["value"] for event in events(person, of)] == [106.0]
     assert person.ask("GET", f"/api/alerts/{of}").json()["active"] is False
@@ -213,12 +213,12 @@ def test_it_comes_on_the_personal_channel(server: Server, register: Register, ta
                 pass
             tape.close_candle(series(), next(MINUTES) * 100, 201_00)
             while True:
-                told = json.loads(await asyncio.wait_for(socket.recv(), 10)).get("params", {})
-                if told.get("kind") == "alert":
-                    return told
+                update = json.loads(await asyncio.wait_for(socket.recv(), 10)).get("params", {})
+                if update.get("kind") == "alert":
+                    return update
 
-    told = asyncio.run(listen())
-    assert (told["channel"], told["data"]["alert"], told["data"]["value"]) == (person.channel, of, 201.0)
+    update = asyncio.run(listen())
+    assert (update["channel"], update["data"]["alert"], update["data"]["value"]) == (person.channel, of, 201.0)
 
 
 def test_a_webhook_that_fails_is_tried_again_under_the_same_id_and_one_that_is_gone_is_not(
@@ -243,19 +243,22 @@ def test_kills_of_the_server_lose_and_double_no_event(
     valkey: str, engine: Engine, register: Register, tape: Tape, settings: dict[str, str], tmp_path: Path
 ) -> None:
     person = register()
-    ask(settings["postgres_url"], "UPDATE accounts.tenants SET plan = 'team' FROM accounts.users u "
-        "WHERE u.tenant_id = tenants.id AND u.id = %s", person.id)  # fmt: skip
+    ask(
+        settings["postgres_url"],
+        "UPDATE accounts.tenants SET plan = 'team' FROM accounts.users u WHERE u.tenant_id = tenants.id AND u.id = %s",
+        person.id,
+    )
     of = alert(person, "price", "above", 400.0, repeat="every_close")
     begin = next(MINUTES) * 100
     for life in range(3):
         with serving(valkey, tmp_path, **settings) as second:
             for k in range(5):
                 tape.close_candle(series(), begin + 5 * life + k, 401_00)
-            eventually(lambda wanted=5 * life + 1: len(events(person, of)) >= wanted)
+            eventually(lambda count=5 * life + 1: len(events(person, of)) >= count)
             second.process.kill()
     eventually(lambda: len(events(person, of)) == 15)
-    told = sorted(event["opened_at"] for event in events(person, of))
-    assert told == [START + (begin + k) * MINUTE for k in range(15)]
+    opened_at = sorted(event["opened_at"] for event in events(person, of))
+    assert opened_at == [START + (begin + k) * MINUTE for k in range(15)]
 
 
 @pytest.mark.parametrize(
@@ -304,8 +307,8 @@ def test_an_address_that_is_none_is_refused(address: str) -> None:
 
 def test_a_host_that_cannot_be_found_now_may_be_found_later(server: Server, register: Register, tape: Tape) -> None:
     person = register()
-    made = person.ask("POST", "/api/destinations", json={"kind": "webhook", "address": "https://nowhere.invalid/x"})
-    assert made.status_code == 201
+    answer = person.ask("POST", "/api/destinations", json={"kind": "webhook", "address": "https://nowhere.invalid/x"})
+    assert answer.status_code == 201
     of = alert(person, "price", "above", 600.0)
     tape.close_candle(series(), next(MINUTES) * 100, 601_00)
     eventually(lambda: events(person, of) and events(person, of)[0]["deliveries"][0]["error"])

@@ -11,11 +11,15 @@ import httpx
 import psycopg
 import pytest
 import websockets
+from starlette.routing import Route
 
 from bench.lone_server import Engine, Server
 from serving.accounts import keys, policy
+from serving.accounts.policy import RuleError
 from serving.accounts.tokens import Tokens, Use
-from serving.app import endpoints, routes
+from serving.app import endpoints, routes, ruled
+from serving.endpoint import Endpoint, resources
+from serving.routes import docs
 from tests.serving.accounts.conftest import PASSWORD, Person, Register
 
 ACTORS = ("nobody", "owner", "colleague", "admin", "stranger", "operator", "expired", "revoked")
@@ -67,13 +71,26 @@ def served() -> set[tuple[str, str]]:
         for method in route.methods - {"HEAD"}
         if "{id" not in route.path and "symbol" not in route.path
     }
-    return {(one.method, one.path) for one in endpoints()} | further
+    return {(endpoint.method, endpoint.path) for endpoint in endpoints()} | further
 
 
 def test_every_route_has_a_row_here_and_in_the_policy() -> None:
     assert served() == TABLE.keys() | OPEN
     assert served() == {row for row in policy.RULES if row[0] != policy.SOCKET}
     assert {row for row, rule in policy.RULES.items() if rule.least is None and row[0] != policy.SOCKET} == OPEN
+
+
+def test_a_route_without_a_row_says_which_row_is_missing_and_where_it_goes() -> None:
+    async def answers(_request: object, _query: object) -> object:
+        return {}
+
+    endpoint = Endpoint("/api/x", "A new route", answers, None)
+    sentence = r"^GET /api/x has no row in RULES of serving/accounts/policy\.py: add \(\"GET\", \"/api/x\"\): PUBLIC"
+    for start in (resources, docs.routes):
+        with pytest.raises(RuleError, match=sentence):
+            start([endpoint])
+    with pytest.raises(RuleError, match=r"^GET /x has no row"):
+        ruled([Route("/x", answers, methods=["GET"])])
 
 
 class Cast:
@@ -90,11 +107,11 @@ class Cast:
     def own(self) -> None:
         """Something of the owner's for every kind of thing."""
 
-        def made(path: str) -> str:
+        def created(path: str) -> str:
             return self.owner.ask("POST", path, json=BODIES.get(f"POST {path}", {"symbol": "BTCUSDT"})).json()["id"]
 
-        self.subscription, self.alert = made("/api/signals"), made("/api/alerts")
-        self.destination = made("/api/destinations")
+        self.subscription, self.alert = created("/api/signals"), created("/api/alerts")
+        self.destination = created("/api/destinations")
 
     def write(self, query: str, *values: object) -> None:
         with psycopg.connect(self.postgres, autocommit=True) as connection:
@@ -144,7 +161,8 @@ def cast(server: Server, engine: Engine, postgres: str, register: Register) -> C
 @pytest.mark.parametrize("row", TABLE, ids=" ".join)
 def test_everybody_gets_what_the_table_says(cast: Cast, row: tuple[str, str]) -> None:
     method, path = row
-    for actor in sorted(ACTORS, key=lambda one: TABLE[row][one] < 300):  # refused ones first: they leave all as it was
+    # Refused actors first: they leave everything as it was.
+    for actor in sorted(ACTORS, key=lambda actor: TABLE[row][actor] < 300):
         if TABLE[row][actor] == 204:
             cast.owner = cast.member("analyst")
             cast.own()
@@ -152,10 +170,10 @@ def test_everybody_gets_what_the_table_says(cast: Cast, row: tuple[str, str]) ->
         id_ = owned.get(path.split("/")[2], cast.owner.id) if path.count("/") > 1 else ""
         token = cast.token(actor)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        given = BODIES.get(f"{method} {path}") or BODIES.get(method)
+        members = BODIES.get(f"{method} {path}") or BODIES.get(method)
         if actor == "owner" and path == "/api/destinations":
-            given = {**given, "address": "https://example.org/canary/2"} if given else None
-        body = {"json": given} if given and "logout" not in path else {}
+            members = {**members, "address": "https://example.org/canary/2"} if members else None
+        body = {"json": members} if members and "logout" not in path else {}
         answer = httpx.request(
             method, cast.server.url + path.format(id=id_, session=cast.session), headers=headers, **body
         )
@@ -203,8 +221,8 @@ def test_everybody_gets_what_the_table_says_on_the_websocket(cast: Cast) -> None
         async with websockets.connect(cast.server.websocket) as socket:
 
             async def code(method: str) -> int | None:
-                name, given = params(method, token)
-                await socket.send(json.dumps({"jsonrpc": "2.0", "method": name, "params": given, "id": 1}))
+                name, arguments = params(method, token)
+                await socket.send(json.dumps({"jsonrpc": "2.0", "method": name, "params": arguments, "id": 1}))
                 while (answer := json.loads(await socket.recv())).get("id") != 1:
                     pass
                 return answer.get("error", {}).get("code")
@@ -241,7 +259,7 @@ def test_nothing_that_a_body_may_not_set_can_be_set(cast: Cast, postgres: str) -
         "POST /api/auth/forgot": ("POST", {"email": "x@example.org"}, {"email"}),
         "POST /api/auth/reset": ("POST", token | {"password": PASSWORD}, set()),
     }
-    assert writable.keys() == {f"{one.method} {one.path}" for one in endpoints() if one.body}
+    assert writable.keys() == {f"{endpoint.method} {endpoint.path}" for endpoint in endpoints() if endpoint.body}
     assert len(columns) > 20
     for name, (method, body, allowed) in writable.items():
         path = name.split()[1].format(id=cast.owner.id)

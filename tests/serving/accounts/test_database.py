@@ -1,6 +1,7 @@
 """What PostgreSQL itself holds: rows of one tenant, migrations forward and back, an audit log that shows every edit."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Iterator
 
@@ -8,8 +9,9 @@ import psycopg
 import pytest
 
 from bench.lone_server import Server
+from infra.errors import UnavailableError
 from serving.accounts import audit, migrate
-from serving.accounts.database import Database
+from serving.accounts.database import CONNECTIONS, Database, first_row
 from tests.serving.accounts.conftest import Register
 
 
@@ -85,8 +87,8 @@ def test_a_transaction_sees_the_rows_of_its_tenant_and_without_one_nothing(conne
     tenant = all_tenants[0]
     connection.execute("SELECT set_config('cap.tenant', %s, true)", (tenant,))
     for name in tables:
-        seen = {str(t) for (t,) in connection.execute(f"SELECT DISTINCT tenant_id FROM {name}")}
-        assert seen <= {tenant}, name
+        visible = {str(t) for (t,) in connection.execute(f"SELECT DISTINCT tenant_id FROM {name}")}
+        assert visible <= {tenant}, name
     assert connection.execute("SELECT count(*) FROM users").fetchone() == (1,)
 
 
@@ -115,8 +117,7 @@ def test_any_edit_of_the_audit_log_is_found(postgres_server: str) -> None:
     async def attacks() -> None:
         database = Database(url)
         task = asyncio.create_task(database.run())
-        while not database._ready:  # noqa: ASYNC110 - the database is ready when it is
-            await asyncio.sleep(0.01)
+        await database.ready()
         async with database.platform() as transaction:
             for number in range(20):
                 await audit.note(transaction, f"event {number}", None, None, number=number, text="a\r\n\x1b[31mb")
@@ -143,6 +144,26 @@ def test_any_edit_of_the_audit_log_is_found(postgres_server: str) -> None:
         await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(attacks())
+
+
+def test_when_all_connections_are_busy_nobody_is_told_that_postgresql_is_away(postgres_server: str) -> None:
+    url = f"{postgres_server}/{_fresh(postgres_server)}"
+
+    async def crowd() -> None:
+        database = Database(url)
+        task = asyncio.create_task(database.run())
+        await database.ready()
+        async with contextlib.AsyncExitStack() as stack:
+            for _ in range(CONNECTIONS):
+                await stack.enter_async_context(database.platform())
+            with pytest.raises(UnavailableError, match="no connection within 2 s"):
+                await stack.enter_async_context(database.platform())
+        async with database.platform() as transaction:
+            assert await first_row(transaction, "SELECT 1 AS number") == {"number": 1}
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(crowd())
 
 
 def _fresh(server: str) -> str:

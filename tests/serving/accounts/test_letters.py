@@ -29,16 +29,16 @@ def post(server: Server, path: str, **body: str) -> httpx.Response:
 
 def mails(server: Server, to: str, count: int = 1) -> list[str]:
     """The texts of all mails to somebody, once there are so many."""
-    found: list[str] = []
+    texts: list[str] = []
 
     def come() -> bool:
         files = sorted((server.log.parent / "cap" / "mail").glob("*.eml"))
         read = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
-        found[:] = [mail.get_content() for mail in read if mail["To"] == to]
-        return len(found) >= count
+        texts[:] = [mail.get_content() for mail in read if mail["To"] == to]
+        return len(texts) >= count
 
     eventually(come)
-    return found
+    return texts
 
 
 def token(mail: str) -> str:
@@ -82,7 +82,7 @@ def test_a_forgotten_password_is_set_anew_once_and_ends_all_sessions(server: Ser
 
 
 def test_asking_for_a_new_password_tells_nothing(server: Server, register: Register) -> None:
-    known, unknown = (post(server, "auth/forgot", email=one) for one in (register().email, "unknown@example.org"))
+    known, unknown = (post(server, "auth/forgot", email=email) for email in (register().email, "unknown@example.org"))
     assert (known.status_code, known.content, set(known.headers)) == (204, b"", set(unknown.headers))
     assert (unknown.status_code, unknown.content) == (204, b"")
 

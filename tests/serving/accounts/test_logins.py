@@ -22,13 +22,26 @@ CHEAP = Settings(password_memory_kib=64, password_passes=1)
     "password",
     [
         "short",
-        "fourteen chars", "aaaaaaaaaaaaaaaaaaaa", "abababababababab", "1234567890123456", "qwertyuiopasdfghjkl",
-        "passwordpassword", "Password123456!", "P@$$w0rd-P@$$w0rd",
-        "letmeinletmeinletmein", "correct horse battery staple",
-        "iloveyou iloveyou", "qwerty1234567890", "ann.miller-ann.miller", "zyxwvutsrqponmlkj", "98765432109876543210",
-        "bitcoin to the moon 2024!!", "cryptotrading123456", "x" * 1_100,
+        "fourteen chars",
+        "aaaaaaaaaaaaaaaaaaaa",
+        "abababababababab",
+        "1234567890123456",
+        "qwertyuiopasdfghjkl",
+        "passwordpassword",
+        "Password123456!",
+        "P@$$w0rd-P@$$w0rd",
+        "letmeinletmeinletmein",
+        "correct horse battery staple",
+        "iloveyou iloveyou",
+        "qwerty1234567890",
+        "ann.miller-ann.miller",
+        "zyxwvutsrqponmlkj",
+        "98765432109876543210",
+        "bitcoin to the moon 2024!!",
+        "cryptotrading123456",
+        "x" * 1_100,
     ],
-)  # fmt: skip
+)
 def test_what_is_guessed_first_may_not_be_chosen(password: str) -> None:
     assert password_rules.objection(password, "ann.miller@example.com")
 
@@ -36,10 +49,13 @@ def test_what_is_guessed_first_may_not_be_chosen(password: str) -> None:
 @pytest.mark.parametrize(
     "password",
     [
-        PASSWORD, "Kx7#mQ9$vL2@nR5", "五つの静かな川獺が提灯を投げている夜の庭園", "wistful-gravel-parasol",
+        PASSWORD,
+        "Kx7#mQ9$vL2@nR5",
+        "五つの静かな川獺が提灯を投げている夜の庭園",
+        "wistful-gravel-parasol",
         "q" + "zebra otter 9 " * 60,
     ],
-)  # fmt: skip
+)
 def test_long_and_strange_passwords_may(password: str) -> None:
     assert password_rules.objection(password, "ann.miller@example.com") is None
 
@@ -64,8 +80,8 @@ def test_a_hash_of_other_parameters_is_renewed_at_login(
     valkey: str, postgres: str, engine: Engine, server: Server, tmp_path: object
 ) -> None:
     password = "\ufb01ve quiet otters juggle"  # with a ligature, which NFKC spells out
-    made = httpx.post(f"{server.url}/api/users", json={"email": "fi@example.org", "password": password})
-    person = Person(server.url, "fi@example.org", made.json()["id"], password=password).log_in()
+    registration = httpx.post(f"{server.url}/api/users", json={"email": "fi@example.org", "password": password})
+    person = Person(server.url, "fi@example.org", registration.json()["id"], password=password).log_in()
 
     def stored() -> str:
         with psycopg.connect(postgres) as connection:
@@ -87,9 +103,9 @@ def test_hashes_queue_up_to_a_bound_and_no_further() -> None:
     async def crowd() -> tuple[int, int]:
         passwords = Passwords(Settings(password_memory_kib=19_456, password_passes=2))
         results = asyncio.gather(*(passwords.verify(None, "x") for _ in range(200)), return_exceptions=True)
-        told = await results
-        refused = [one for one in told if isinstance(one, HTTPException) and one.status_code == 429]
-        return told.count(False), len(refused)
+        outcomes = await results
+        refused = [outcome for outcome in outcomes if isinstance(outcome, HTTPException) and outcome.status_code == 429]
+        return outcomes.count(False), len(refused)
 
     assert asyncio.run(crowd()) == (QUEUE, 200 - QUEUE)
 
@@ -121,17 +137,17 @@ def test_many_addresses_guess_no_more_than_one_and_the_owner_still_gets_in(
 def test_answers_do_not_tell_who_has_an_account(server: Server, engine: Engine, register: Register) -> None:
     person = register()
     engine.redis.set("login:from:127.0.0.1:900", -1_000_000)
-    shown: dict[str, list[tuple[int, str, set[str]]]] = {"login": [], "users": []}
+    answers: dict[str, list[tuple[int, str, set[str]]]] = {"login": [], "users": []}
     for email in (person.email, "nobody-at-all@example.org"):
         login = httpx.post(f"{server.url}/api/auth/login", json={"email": email, "password": "a wrong guess of many"})
         body = {"email": email, "password": "otters juggle nine lanterns"}
-        made = httpx.post(f"{server.url}/api/users", json=body)
-        for name, answer in (("login", login), ("users", made)):
-            told = {key: value for key, value in answer.json().items() if key not in {"id", "email"}}
-            shown[name].append((answer.status_code, str(told), set(answer.headers)))
-    assert shown["login"][0] == shown["login"][1]
-    assert shown["users"][0] == shown["users"][1]
-    assert shown["login"][0][0] == 401
+        registration = httpx.post(f"{server.url}/api/users", json=body)
+        for name, answer in (("login", login), ("users", registration)):
+            body = {key: value for key, value in answer.json().items() if key not in {"id", "email"}}
+            answers[name].append((answer.status_code, str(body), set(answer.headers)))
+    assert answers["login"][0] == answers["login"][1]
+    assert answers["users"][0] == answers["users"][1]
+    assert answers["login"][0][0] == 401
     assert person.log_in().access  # the second registration changed nothing
 
 

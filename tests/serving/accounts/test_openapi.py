@@ -34,9 +34,23 @@ def test_schemathesis_finds_nothing(register: Register, tmp_path: Path, somebody
     person = register()
     identity = ["--header", f"Authorization: Bearer {person.access}"] if somebody else []
     command = [
-        sys.executable, "-m", "schemathesis.cli", "run", f"{person.url}/openapi.json", "--checks", "all",
-        "--max-examples", str(EXAMPLES), "--seed", "1", "--workers", "1", "--no-color", *identity,
-        "--exclude-operation-id", "auth_log_out",  # it would end the session that the others are tried with
-    ]  # fmt: skip
-    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
-    assert found.returncode == 0, found.stdout[-6000:] + found.stderr[-2000:]
+        sys.executable,
+        "-m",
+        "schemathesis.cli",
+        "run",
+        f"{person.url}/openapi.json",
+        "--checks",
+        "all",
+        "--max-examples",
+        str(EXAMPLES),
+        "--seed",
+        "1",
+        "--workers",
+        "1",
+        "--no-color",
+        *identity,
+        "--exclude-operation-id",
+        "auth_log_out",  # it would end the session that the others are tried with
+    ]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
+    assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]

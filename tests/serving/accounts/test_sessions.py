@@ -37,8 +37,8 @@ def test_a_hundred_parallel_uses_make_one_successor(server: Server, register: Re
 
     async def together() -> list[httpx.Response]:
         async with httpx.AsyncClient(base_url=server.url, headers={"User-Agent": "one"}, timeout=30) as client:
-            asked = (client.post("/api/auth/refresh", json={"refresh_token": token}) for _ in range(100))
-            return await asyncio.gather(*asked)
+            refreshes = (client.post("/api/auth/refresh", json={"refresh_token": token}) for _ in range(100))
+            return await asyncio.gather(*refreshes)
 
     answers = asyncio.run(together())
     good = {answer.text for answer in answers if answer.status_code == 200}
@@ -48,8 +48,9 @@ def test_a_hundred_parallel_uses_make_one_successor(server: Server, register: Re
         connection.execute("SELECT set_config('cap.platform', 'on', false)")
         count = connection.execute(
             "SELECT count(*) FROM accounts.refresh_tokens r JOIN accounts.sessions s ON s.id = r.session_id "
-            "WHERE s.user_id = %s AND s.agent = 'one'", (person.id,),
-        ).fetchone()  # fmt: skip
+            "WHERE s.user_id = %s AND s.agent = 'one'",
+            (person.id,),
+        ).fetchone()
     assert count == (2,)
 
 

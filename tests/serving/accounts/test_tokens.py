@@ -25,8 +25,22 @@ from serving.accounts.tokens import AUDIENCE, ISSUER, TokenError, Tokens, Use
 from tests.serving.accounts.conftest import Register
 
 ALGORITHMS = (
-    "none", "None", "NONE", "nOnE", "", "HS256", "RS256", "ES256", "EdDSA ", "eddsa", "Ed25519", None, 1, [], {},
-)  # fmt: skip
+    "none",
+    "None",
+    "NONE",
+    "nOnE",
+    "",
+    "HS256",
+    "RS256",
+    "ES256",
+    "EdDSA ",
+    "eddsa",
+    "Ed25519",
+    None,
+    1,
+    [],
+    {},
+)
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
@@ -52,12 +66,12 @@ def hostile(good: str, ours: keys.Keys) -> Iterator[tuple[str, str]]:
     plain = json.dumps(body).encode()
 
     def with_header(**more: object) -> str:
-        told = {name: value for name, value in (header | more).items() if value is not ...}
-        return signed(key, json.dumps(told).encode(), plain)
+        members = {name: value for name, value in (header | more).items() if value is not ...}
+        return signed(key, json.dumps(members).encode(), plain)
 
     def with_body(**more: object) -> str:
-        told = {name: value for name, value in (body | more).items() if value is not ...}
-        return signed(key, json.dumps(header).encode(), json.dumps(told).encode())
+        members = {name: value for name, value in (body | more).items() if value is not ...}
+        return signed(key, json.dumps(header).encode(), json.dumps(members).encode())
 
     for name in (
         "none",
@@ -129,10 +143,22 @@ def hostile(good: str, ours: keys.Keys) -> Iterator[tuple[str, str]]:
         yield algorithm, jwt.encode(body, other, algorithm, headers={"kid": ours.kid, "typ": "at+jwt"})
     yield "altered body", f"{head}.{text(plain.replace(b'cap-api', b'cap-apj'))}.{signature}"
     bent_ones = (
-        f"{good}=", f"{good}==", f"{head}=.{payload}.{signature}", f"{good}.", f".{good}", f"{good}.x",
-        f"{head}.{payload}", f"{head}.{payload}.", f"{head}..{signature}", "..", ".", "a.b.c", good[:-1], good + "A",
+        f"{good}=",
+        f"{good}==",
+        f"{head}=.{payload}.{signature}",
+        f"{good}.",
+        f".{good}",
+        f"{good}.x",
+        f"{head}.{payload}",
+        f"{head}.{payload}.",
+        f"{head}..{signature}",
+        "..",
+        ".",
+        "a.b.c",
+        good[:-1],
+        good + "A",
         good.replace(".", ","),
-    )  # fmt: skip
+    )
     for bent in bent_ones:
         yield f"bent {bent[-8:]}", bent
     # The last letter holds four bits that say nothing.
@@ -169,8 +195,8 @@ def test_no_hostile_token_is_accepted_and_none_is_our_error(server: Server, regi
 
 def test_a_mail_token_is_no_access_token_and_the_other_way_round(tmp_path: Path) -> None:
     tokens, user = Tokens(keys.load(tmp_path)), uuid.uuid4()
-    written = {use: tokens.write(use, user, int(time.time()), 60, jti="1") for use in Use}
-    for use, token in written.items():
+    by_use = {use: tokens.write(use, user, int(time.time()), 60, jti="1") for use in Use}
+    for use, token in by_use.items():
         assert tokens.read(use, token)["iss"] == ISSUER
         for other in set(Use) - {use}:
             with pytest.raises(TokenError):

@@ -46,8 +46,8 @@ class Engine:
     series: frozenset[str] = field(default_factory=frozenset)
 
 
-class Store:
-    """A reader over one pool of connections."""
+class SeriesReader:
+    """Reads over one pool of connections, for requests and for the hub of the WebSocket."""
 
     def __init__(self, client: redis.Redis, settings: Settings) -> None:
         """Read through `client`, which returns bytes."""
@@ -69,19 +69,19 @@ class Store:
             pipe = self.client.pipeline(transaction=False)
             pipe.hgetall(ENGINE_KEY)
             pipe.smembers(SERIES_KEY)
-            told, series = await self.ask(pipe.execute())
+            metadata, series = await self.ask(pipe.execute())
             self._engine = Engine(
-                running=bool(told),
-                columns=_names(told.get(b"columns", b"[]")),
-                converged=msgspec.json.decode(told.get(b"converged", b"[]"), type=tuple[int, ...]),
-                simulated=self._settings.simulated or told.get(b"simulated", b"") in {b"1", b"true", b"True"},
+                running=bool(metadata),
+                columns=_names(metadata.get(b"columns", b"[]")),
+                converged=msgspec.json.decode(metadata.get(b"converged", b"[]"), type=tuple[int, ...]),
+                simulated=self._settings.simulated or metadata.get(b"simulated", b"") in {b"1", b"true", b"True"},
                 series=frozenset(name.decode() for name in series),
             )
             self._read_at = time.monotonic()
         return self._engine
 
     async def knows(self, series: Series) -> bool:
-        """Tell whether a series is published, or will be as soon as its first trades arrive."""
+        """Return whether a series is published, or will be as soon as its first trades arrive."""
         configured = str(series.symbol) in self._settings.symbols
         exchanges = (*self._settings.exchanges, "composite")
         return (configured and series.exchange in exchanges) or str(series) in (await self.engine()).series
@@ -120,8 +120,8 @@ class Store:
 
     async def latest_signals(self) -> dict[str, bytes]:
         """Return the newest signal of every series, by the series' name."""
-        told = await self.ask(self.client.hgetall(LATEST_SIGNALS_KEY))
-        return {name.decode(): document for name, document in told.items()}
+        documents = await self.ask(self.client.hgetall(LATEST_SIGNALS_KEY))
+        return {name.decode(): document for name, document in documents.items()}
 
 
 def _names(text: bytes) -> tuple[str, ...]:
@@ -149,5 +149,5 @@ def _document(row: StoredIndicators, engine: Engine, *, forming: bool = False) -
     """Write a row of indicators; one of another set of columns, from before an update of the engine, has no names."""
     known = len(row.values) == 8 * len(engine.columns) == 8 * len(engine.converged)
     columns, converged = (engine.columns, engine.converged) if known else ((), ())
-    shown = row if known else msgspec.structs.replace(row, values=b"")
-    return indicators_document(columns, converged, shown, forming=forming, simulated=engine.simulated)
+    readable = row if known else msgspec.structs.replace(row, values=b"")
+    return indicators_document(columns, converged, readable, forming=forming, simulated=engine.simulated)

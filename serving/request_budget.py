@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.problems import problem, too_many
-from serving.store import Store
+from serving.series_reader import SeriesReader
 
 WINDOW_SECONDS = 60
 LARGEST_BODY = 1024 * 1024
@@ -35,7 +35,7 @@ def block(host: str) -> str:
     return ":".join(f"{int(part, 16):x}" for part in address.exploded.split(":")[:4])
 
 
-class Limits:
+class RequestBudget:
     """ASGI middleware around everything; only paths below /api/ are counted."""
 
     def __init__(self, app: ASGIApp, per_minute: int) -> None:
@@ -48,9 +48,9 @@ class Limits:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        told = Headers(scope=scope)
-        size = told.get("content-length", "0")
-        if "transfer-encoding" in told or not size.isdecimal() or int(size[:12]) > LARGEST_BODY:
+        headers = Headers(scope=scope)
+        size = headers.get("content-length", "0")
+        if "transfer-encoding" in headers or not size.isdecimal() or int(size[:12]) > LARGEST_BODY:
             detail = f"a body needs a Content-Length of at most {LARGEST_BODY} bytes"
             await problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)(scope, receive, send)
         elif scope["path"].startswith("/api/"):
@@ -82,10 +82,10 @@ class Limits:
 
     async def _used(self, scope: Scope, window: int) -> int | None:
         """Count this request; None when Redis does not answer, which the request will hear of anyway."""
-        store: Store = scope["state"]["store"]
+        reader: SeriesReader = scope["state"]["reader"]
         client = scope.get("client")
         key = f"rate:{block(client[0] if client else '')}:{window}"
-        pipe = store.client.pipeline(transaction=False)
+        pipe = reader.client.pipeline(transaction=False)
         pipe.incr(key)
         pipe.expire(key, 2 * WINDOW_SECONDS)
         try:
