@@ -49,6 +49,31 @@ class Limits:
     frame_bytes: int = 8 << 20
 
 
+class Fees(NamedTuple):
+    """Published fees of the lowest tier in basis points, without discounts for holding the exchange's own coin."""
+
+    spot_maker: float
+    spot_taker: float
+    perpetual_maker: float
+    perpetual_taker: float
+
+
+class Example(NamedTuple):
+    """A frame with one trade as the exchange sends it, and what it says. Contract tests start from it.
+
+    `price` stands in the frame exactly as it is written here.
+    """
+
+    frame: bytes
+    symbol: str  # as the exchange spells it
+    traded_at: int  # microseconds
+    trade_id: str
+    price: str
+    quantity: str  # in base units
+    taker_buys: bool
+    count: int = 1
+
+
 class ExchangeCandle(NamedTuple):
     """One of the exchange's own closed 1m candles."""
 
@@ -102,7 +127,8 @@ class Exchange(ABC):
     name: ClassVar[str]
     limits: ClassVar[Limits]
     rest_url: ClassVar[str]
-    simulator_prefix: ClassVar[str]  # path of this exchange on the simulator, such as "/binance"
+    fees: ClassVar[Fees]
+    examples: ClassVar[tuple[Example, ...]]
     dense_trade_ids: ClassVar[bool]  # consecutive per symbol, so that a hole in them is a gap
     ping: ClassVar[bytes | None] = None  # what we send to keep the connection, None: WebSocket pings of the exchange
     ping_seconds: ClassVar[float] = 20.0
@@ -112,6 +138,16 @@ class Exchange(ABC):
     def __init__(self, simulator_url: str | None = None) -> None:
         """Speak to the real exchange, or to the simulator at `simulator_url` (http://host:port)."""
         self.simulator_url = simulator_url
+
+    def rest_host(self, host: str) -> str:
+        """Return a REST host of this exchange, or the simulator that stands in for all of them."""
+        return host if self.simulator_url is None else f"{self.simulator_url}/{self.name}"
+
+    def socket_host(self, host: str, simulated_path: str = "") -> str:
+        """Return a WebSocket host, or the simulator; the path there tells apart several hosts of one exchange."""
+        if self.simulator_url is None:
+            return host
+        return f"ws{self.simulator_url.removeprefix('http')}/{self.name}{simulated_path}"
 
     @abstractmethod
     def socket_url(self, subscription: Subscription) -> str:

@@ -15,9 +15,11 @@ from ingestion.decoding.records import TradeId, TradeRows, amount, candle, in_or
 from ingestion.exchange import (
     Channel,
     Decoded,
+    Example,
     Exchange,
     ExchangeCandle,
     ExchangeFunding,
+    Fees,
     Limits,
     Rest,
     Rows,
@@ -130,20 +132,13 @@ _FUTURES_STREAMS = _STREAMS | {Channel.TRADES: "aggTrade"}
 
 
 class Binance(Exchange):
-    """Binance.
-
-    >>> frame = b'{"e":"trade","E":2,"s":"ETHUSDT","t":7,"p":"4149.74","q":"0.4387","T":1639351062243,"m":true}'
-    >>> rows = Binance().decode([frame], [1639351062250000]).trades
-    >>> int(rows["price"][0]), int(rows["price_scale"][0]), int(rows["flags"][0])
-    (414974, 2, 0)
-    """
+    """Spot and futures are two hosts; futures sum up the fills of one taker in `aggTrade`."""
 
     name = "binance"
-    simulator_prefix = "/binance"
     rest_url = "https://api.binance.com"
     futures_rest_url: ClassVar[str] = "https://fapi.binance.com"
-    spot_socket: ClassVar[str] = "wss://stream.binance.com:9443/ws"
-    futures_socket: ClassVar[str] = "wss://fstream.binance.com/ws"
+    spot_socket: ClassVar[str] = "wss://stream.binance.com:9443"
+    futures_socket: ClassVar[str] = "wss://fstream.binance.com"
     dense_trade_ids = True
     limits = Limits(
         streams_per_connection=200,  # futures allow 200, spot 1,024
@@ -155,14 +150,36 @@ class Binance(Exchange):
         weight_burst=1200.0,
         lifetime_seconds=86_400.0,
     )
+    fees = Fees(10.0, 10.0, 2.0, 5.0)
+    examples = (
+        Example(
+            b'{"e":"trade","E":1639351062244,"s":"ETHUSDT","t":705291099,"p":"4149.74000000","q":"0.43870000",'
+            b'"T":1639351062243,"m":true,"M":true}',
+            symbol="ETHUSDT",
+            traded_at=1639351062243000,
+            trade_id="705291099",
+            price="4149.74000000",
+            quantity="0.4387",
+            taker_buys=False,
+        ),
+        Example(
+            b'{"e":"aggTrade","E":123456789,"a":5933014,"s":"BTCUSDT","p":"0.001","q":"100","f":100,"l":105,'
+            b'"T":123456785,"m":true}',
+            symbol="BTCUSDT",
+            traded_at=123456785000,
+            trade_id="105",
+            price="0.001",
+            quantity="100",
+            taker_buys=False,
+            count=6,
+        ),
+    )
 
     def socket_url(self, subscription: Subscription) -> str:
         """Return the spot or the futures socket."""
         perpetual = subscription.instrument.symbol.perpetual
-        if self.simulator_url is not None:
-            path = "/fstream/ws" if perpetual else "/ws"
-            return f"ws{self.simulator_url.removeprefix('http')}{self.simulator_prefix}{path}"
-        return self.futures_socket if perpetual else self.spot_socket
+        host = self.socket_host(self.futures_socket, "/fstream") if perpetual else self.socket_host(self.spot_socket)
+        return f"{host}/ws"
 
     def subscribe(self, subscriptions: Sequence[Subscription], request_id: int) -> bytes:
         """Write a SUBSCRIBE."""
@@ -182,9 +199,7 @@ class Binance(Exchange):
         return self._host(perpetual=instrument.symbol.perpetual) + family + path
 
     def _host(self, *, perpetual: bool) -> str:
-        if self.simulator_url is not None:
-            return self.simulator_url + self.simulator_prefix
-        return self.futures_rest_url if perpetual else self.rest_url
+        return self.rest_host(self.futures_rest_url if perpetual else self.rest_url)
 
     async def time(self, rest: Rest) -> int:
         """Return the server's time."""

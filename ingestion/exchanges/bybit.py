@@ -17,9 +17,11 @@ from ingestion.decoding.records import TradeRows, amount, candle, in_order, mill
 from ingestion.exchange import (
     Channel,
     Decoded,
+    Example,
     Exchange,
     ExchangeCandle,
     ExchangeFunding,
+    Fees,
     Limits,
     Rejected,
     Rest,
@@ -110,17 +112,9 @@ _TABLE = table(Grammar((_TOPIC,)))
 
 
 class Bybit(Exchange):
-    """Bybit.
-
-    >>> frame = (b'{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1709891679005,"data":[{"T":1709891679000,'
-    ...          b'"s":"BTCUSDT","S":"Buy","v":"0.010","p":"27451.00","i":"9dc75fca-4bdd-4773-9f78-6f5d7ab2a110"}]}')
-    >>> decoded = Bybit().decode([frame], [1709891679010000])
-    >>> decoded.symbols, int(decoded.trades["price"][0]), int(decoded.trades["quantity_scale"][0]), decoded.clock
-    (['BTCUSDT'], 27451, 2, 1709891679005000)
-    """
+    """Spot and perpetuals are two categories of one interface, each with a socket of its own."""
 
     name = "bybit"
-    simulator_prefix = "/bybit"
     rest_url = "https://api.bybit.com"
     socket: ClassVar[str] = "wss://stream.bybit.com"
     funding_seconds = math.inf  # a ticker leaves out what has not changed
@@ -136,13 +130,24 @@ class Bybit(Exchange):
         weight_per_minute=6000,  # 600 requests in 5 s per address
         weight_burst=200.0,
     )
+    fees = Fees(10.0, 10.0, 2.0, 5.5)
+    examples = (
+        Example(
+            b'{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1709891679005,"data":[{"T":1709891679000,'
+            b'"s":"BTCUSDT","S":"Buy","v":"0.010","p":"27451.00","i":"9dc75fca-4bdd-4773-9f78-6f5d7ab2a110",'
+            b'"BT":false}]}',
+            symbol="BTCUSDT",
+            traded_at=1709891679000000,
+            trade_id="9dc75fca-4bdd-4773-9f78-6f5d7ab2a110",
+            price="27451.00",
+            quantity="0.01",
+            taker_buys=True,
+        ),
+    )
 
     def socket_url(self, subscription: Subscription) -> str:
         """Return the public socket of the category."""
-        path = f"/v5/public/{_category(subscription.instrument)}"
-        if self.simulator_url is not None:
-            return f"ws{self.simulator_url.removeprefix('http')}{self.simulator_prefix}{path}"
-        return self.socket + path
+        return f"{self.socket_host(self.socket)}/v5/public/{_category(subscription.instrument)}"
 
     def subscribe(self, subscriptions: Sequence[Subscription], request_id: int) -> bytes:
         """Write a subscribe operation."""
@@ -162,8 +167,7 @@ class Bybit(Exchange):
         return int(msgspec.json.decode(body)["result"]["timeNano"]) // 1000
 
     def _url(self, path: str) -> str:
-        host = self.rest_url if self.simulator_url is None else self.simulator_url + self.simulator_prefix
-        return f"{host}/v5/market{path}"
+        return f"{self.rest_host(self.rest_url)}/v5/market{path}"
 
     async def instruments(self, rest: Rest) -> list[Instrument]:
         """Return USDT symbols of both categories."""

@@ -27,7 +27,6 @@ class CcxtBridge(Watched):
 
     limits = Limits(1, 1, 1.0, 60, 60.0, 60)
     rest_url = ""
-    simulator_prefix = ""
     dense_trade_ids = False
 
     def __init__(self, name: str) -> None:

@@ -29,9 +29,11 @@ from ingestion.decoding.records import (
 from ingestion.exchange import (
     Channel,
     Decoded,
+    Example,
     Exchange,
     ExchangeCandle,
     ExchangeFunding,
+    Fees,
     Limits,
     Rejected,
     Rest,
@@ -42,7 +44,7 @@ from ingestion.market import CANDLE, Instrument, Symbol, Timeframe, decimal_text
 
 
 class _Trade(msgspec.Struct):
-    """The newest of `count` trades of one taker order at one price; the doctest of Okx shows one."""
+    """The newest of `count` trades of one taker order at one price; see `Okx.examples`."""
 
     instId: str  # noqa: N815  # OKX's name
     tradeId: str  # noqa: N815
@@ -110,17 +112,9 @@ _TABLE = table(Grammar((_DATA,), clocked_by_trades=True))
 
 
 class Okx(Exchange):
-    """OKX.
-
-    >>> frame = (b'{"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","tradeId":"130639474",'
-    ...          b'"px":"42219.9","sz":"0.12060306","side":"buy","ts":"1630048897897","count":"3"}]}')
-    >>> rows = Okx().decode([frame], [1630048897900000]).trades
-    >>> int(rows["id_low"][0]), int(rows["count"][0]), int(rows["quantity"][0]), int(rows["quantity_scale"][0])
-    (130639474, 3, 12060306, 8)
-    """
+    """Candles come from a socket of their own; swaps are counted in contracts of which `know` hears the size."""
 
     name = "okx"
-    simulator_prefix = "/okx"
     rest_url = "https://www.okx.com"
     socket: ClassVar[str] = "wss://ws.okx.com:8443"
     dense_trade_ids = True
@@ -137,6 +131,20 @@ class Okx(Exchange):
         weight_burst=2.0,
         weight_per_endpoint=True,
     )
+    fees = Fees(8.0, 10.0, 2.0, 5.0)
+    examples = (
+        Example(
+            b'{"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","tradeId":"130639474",'
+            b'"px":"42219.9","sz":"0.12060306","side":"buy","ts":"1630048897897","count":"3"}]}',
+            symbol="BTC-USDT",
+            traded_at=1630048897897000,
+            trade_id="130639474",
+            price="42219.9",
+            quantity="0.12060306",
+            taker_buys=True,
+            count=3,
+        ),
+    )
 
     def __init__(self, simulator_url: str | None = None) -> None:
         """See Exchange."""
@@ -145,10 +153,8 @@ class Okx(Exchange):
 
     def socket_url(self, subscription: Subscription) -> str:
         """Return the public socket, for candles the business socket."""
-        path = f"/ws/v5/{'business' if subscription.channel is Channel.KLINES else 'public'}"
-        if self.simulator_url is not None:
-            return f"ws{self.simulator_url.removeprefix('http')}{self.simulator_prefix}{path}"
-        return self.socket + path
+        audience = "business" if subscription.channel is Channel.KLINES else "public"
+        return f"{self.socket_host(self.socket)}/ws/v5/{audience}"
 
     def subscribe(self, subscriptions: Sequence[Subscription], request_id: int) -> bytes:
         """Write a subscribe operation."""
@@ -261,8 +267,7 @@ class Okx(Exchange):
         return milliseconds(_result(await rest.get(self._url("/public/time"), {}, weight=1))[0]["ts"])
 
     def _url(self, path: str) -> str:
-        host = self.rest_url if self.simulator_url is None else self.simulator_url + self.simulator_prefix
-        return f"{host}/api/v5{path}"
+        return f"{self.rest_host(self.rest_url)}/api/v5{path}"
 
     async def instruments(self, rest: Rest) -> list[Instrument]:
         """Return USDT symbols of spot and swaps."""
