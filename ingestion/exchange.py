@@ -1,4 +1,4 @@
-"""What one exchange is to the rest of the platform. One file beside this one per exchange; found by listing the folder.
+"""What one exchange is to the rest of the platform. Each is a file or folder in `exchanges/`, found by listing it.
 
 Everything exchange-specific is class data or a small method here; sockets, retries, gaps and limits live in
 `ingestion/streams`, which knows no exchange by name.
@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ingestion.market import TRADE, Instrument, Symbol, Timeframe
 
 Rows = npt.NDArray[np.void]
+Operation = Literal["subscribe", "unsubscribe"]
 
 
 class Channel(StrEnum):
@@ -49,6 +50,31 @@ class Limits:
     frame_bytes: int = 8 << 20
 
 
+class Fees(NamedTuple):
+    """Published fees of the lowest tier in basis points, without discounts for holding the exchange's own coin."""
+
+    spot_maker: float
+    spot_taker: float
+    perpetual_maker: float
+    perpetual_taker: float
+
+
+class Example(NamedTuple):
+    """A frame with one trade as the exchange sends it, and what it says. Contract tests start from it.
+
+    `price` stands in the frame exactly as it is written here.
+    """
+
+    frame: bytes
+    symbol: str  # as the exchange spells it
+    traded_at: int  # microseconds
+    trade_id: str
+    price: str
+    quantity: str  # in base units
+    taker_buys: bool
+    count: int = 1
+
+
 class ExchangeCandle(NamedTuple):
     """One of the exchange's own closed 1m candles."""
 
@@ -68,7 +94,7 @@ class ExchangeFunding(NamedTuple):
 class Rejected(NamedTuple):
     """A frame, or a record in it, that could not be used."""
 
-    frame: int  # index into the frames given
+    frame: int  # index into the frames of the batch
     reason: str
 
 
@@ -83,9 +109,17 @@ class Decoded:
     acknowledged: list[str] = field(default_factory=list)  # request ids that succeeded
     refused: list[tuple[str, str]] = field(default_factory=list)  # (request id or "", what the exchange said)
     pongs: int = 0
-    clock: int = 0  # latest exchange time seen in any frame, microseconds; 0 if none
+    clock: int = 0  # latest exchange time in any frame, microseconds; 0 if none
     rejected: list[Rejected] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)  # maintenance and shutdown notices, as the exchange words them
+
+    def advance(self, at: int) -> None:
+        """Move the clock to an exchange time, never back."""
+        self.clock = max(self.clock, at)
+
+    def reject(self, frame: int, error: Exception) -> None:
+        """Leave out a frame or a record of it. What the error says may quote the frame, which may be huge."""
+        self.rejected.append(Rejected(frame, str(error)[:200]))
 
 
 class Rest(Protocol):
@@ -102,7 +136,8 @@ class Exchange(ABC):
     name: ClassVar[str]
     limits: ClassVar[Limits]
     rest_url: ClassVar[str]
-    simulator_prefix: ClassVar[str]  # path of this exchange on the simulator, such as "/binance"
+    fees: ClassVar[Fees]
+    examples: ClassVar[tuple[Example, ...]]
     dense_trade_ids: ClassVar[bool]  # consecutive per symbol, so that a hole in them is a gap
     ping: ClassVar[bytes | None] = None  # what we send to keep the connection, None: WebSocket pings of the exchange
     ping_seconds: ClassVar[float] = 20.0
@@ -113,20 +148,34 @@ class Exchange(ABC):
         """Speak to the real exchange, or to the simulator at `simulator_url` (http://host:port)."""
         self.simulator_url = simulator_url
 
+    def rest_host(self, host: str) -> str:
+        """Return a REST host of this exchange, or the simulator that stands in for all of them."""
+        return host if self.simulator_url is None else f"{self.simulator_url}/{self.name}"
+
+    def socket_host(self, host: str, simulated_path: str = "") -> str:
+        """Return a WebSocket host, or the simulator; the path there tells apart several hosts of one exchange."""
+        if self.simulator_url is None:
+            return host
+        return f"ws{self.simulator_url.removeprefix('http')}/{self.name}{simulated_path}"
+
     @abstractmethod
     def socket_url(self, subscription: Subscription) -> str:
         """Return the WebSocket URL that serves this subscription; equal URLs may share a connection."""
 
-    @abstractmethod
     def subscribe(self, subscriptions: Sequence[Subscription], request_id: int) -> bytes:
         """Write one request for at most `limits.streams_per_message` subscriptions."""
+        return self.request("subscribe", subscriptions, request_id)
 
-    @abstractmethod
     def unsubscribe(self, subscriptions: Sequence[Subscription], request_id: int) -> bytes:
         """Write the request that ends subscriptions."""
+        return self.request("unsubscribe", subscriptions, request_id)
 
-    def know(self, instrument: Instrument) -> None:  # noqa: B027  # most need nothing
-        """Hear of an instrument whose frames will come."""
+    @abstractmethod
+    def request(self, operation: Operation, subscriptions: Sequence[Subscription], request_id: int) -> bytes:
+        """Write a request; the answer to it will name `request_id`."""
+
+    def know(self, instrument: Instrument) -> None:  # noqa: B027 - most exchanges' frames say all there is to know
+        """Hear of an instrument before its first frame comes."""
 
     @abstractmethod
     def decode(self, frames: Sequence[bytes], received_at: Sequence[int]) -> Decoded:
@@ -159,14 +208,14 @@ class Exchange(ABC):
         """Return past funding rates since a time, oldest first."""
 
 
-def symbol_wanted(instrument: Instrument, wanted: Sequence[Symbol]) -> bool:
-    """Tell whether an instrument is one of those wanted; none named means all."""
-    return instrument.trading and (not wanted or instrument.symbol in wanted)
+def symbol_wanted(instrument: Instrument, symbols: Sequence[Symbol]) -> bool:
+    """Whether an instrument trades and is one of these symbols; no symbols mean all."""
+    return instrument.trading and (not symbols or instrument.symbol in symbols)
 
 
 class Watched(Exchange):
-    """An exchange whose sockets somebody else keeps, and who gives its frames one symbol at a time."""
+    """An exchange whose sockets a library keeps open; its frames come from an iterator for each symbol."""
 
     @abstractmethod
     def watch(self, instrument: Instrument) -> AsyncIterator[bytes]:
-        """Yield frames of trades for ever. Raises UnavailableError when the connection is lost."""
+        """Yield frames of trades without end. Raises UnavailableError when the connection is lost."""

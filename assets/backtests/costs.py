@@ -1,4 +1,4 @@
-"""What trading costs: fees by exchange as data, slippage models, funding. Nothing here is free by default.
+"""What trading costs: the exchanges' fees, slippage models, funding. Nothing here is free by default.
 
 Fees are the published ones of the lowest tier, without discounts for holding the exchange's own coin; they change, so
 a report always names the fees that it used.
@@ -22,13 +22,9 @@ from assets.backtests.engine.layout import (
     TERMS,
 )  # fmt: skip
 from infra.errors import InputError
+from ingestion.exchanges import exchanges
 from realtime.kernels.kernel import Floats
 
-FEES_BPS = {  # exchange: (spot maker, spot taker, perpetual maker, perpetual taker)
-    "binance": (10.0, 10.0, 2.0, 5.0),
-    "bybit": (10.0, 10.0, 2.0, 5.5),
-    "okx": (8.0, 10.0, 2.0, 5.0),
-}
 FUNDING_EVERY_HOURS = 8
 USUAL_FUNDING_BPS = 1.0
 """Per eight hours, the rate that all three exchanges' formulas rest at; used where no history of rates is given."""
@@ -95,7 +91,7 @@ class Terms:
 
 def terms_of(exchange: str, perpetual: bool, slippage: Slippage, leverage: float = 1.0, share: float = 0.1) -> Terms:
     """Return an exchange's terms. Raises InputError for an unknown exchange."""
-    if exchange not in FEES_BPS:
-        raise InputError(f"the fees of {exchange!r} are not known; known are {', '.join(FEES_BPS)}")
-    maker, taker = FEES_BPS[exchange][2:] if perpetual else FEES_BPS[exchange][:2]
+    if exchange not in exchanges():
+        raise InputError(f"the fees of {exchange!r} are not known; known are {', '.join(exchanges())}")
+    maker, taker = exchanges()[exchange].fees[2:] if perpetual else exchanges()[exchange].fees[:2]
     return Terms(maker, taker, slippage, perpetual, leverage, share=share)

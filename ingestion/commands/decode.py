@@ -31,7 +31,7 @@ def decode(
     frames: Annotated[
         Path, typer.Argument(help="Raw frames, one a line (.jsonl, .jsonl.gz, .jsonl.zst); - reads stdin.")
     ],
-    exchange: Annotated[str, typer.Option(help="Whose frames they are: binance, bybit or okx.")],
+    exchange: Annotated[str, typer.Option(help="Whose frames they are, e.g. binance.")],
 ) -> None:
     """Read an exchange's raw WebSocket frames; write their trades as JSON lines to standard output.
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from infra.errors import InputError
 from infra.settings import settings
 from ingestion.simulator import replay as recorded
+from ingestion.simulator.dialects import dialects
 from ingestion.simulator.options import Options
 from ingestion.simulator.script import Script, read_script
 from ingestion.simulator.server import Simulator, running
@@ -59,8 +60,8 @@ def simulate(
 
 def _replay(options: Options, path: Path, replay_as: str) -> None:
     exchange, _, base = replay_as.partition(":")
-    if exchange not in {"binance", "bybit", "okx"} or not base.isalnum():
-        raise InputError(f"--replay-as {replay_as}: write binance:BTC, bybit:BTC or okx:BTC")
+    if exchange not in dialects() or not base.isalnum():
+        raise InputError(f"--replay-as {replay_as}: write {' or '.join(f'{name}:BTC' for name in dialects())}")
     frame = recorded.read(path)
     listing = recorded.listing_for(frame, exchange, base.upper())
     options.listings = [listing]
@@ -79,4 +80,4 @@ async def _run(options: Options, script: Script) -> None:
 def _greet(simulator: Simulator) -> None:
     out = Console(stderr=True)
     what = "a replay" if simulator.options.replay is not None else f"{simulator.options.rate:g} trades/s"
-    out.print(f"simulating {len(simulator.listings)} listings of binance, bybit and okx at {simulator.url}: {what}")
+    out.print(f"simulating {len(simulator.listings)} listings of {', '.join(dialects())} at {simulator.url}: {what}")

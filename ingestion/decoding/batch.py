@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 
 from infra.errors import InputError
-from ingestion.decoding.grammar import Field, Grammar, Integers, Kind, Object, Table, table
+from ingestion.decoding.grammar import Field, FieldKind, Grammar, Integers, Object, Table, table
 from ingestion.decoding.records import TradeRows
-from ingestion.exchange import Decoded, Rejected
+from ingestion.exchange import Decoded
 from ingestion.market import TRADE
 from ingestion.messages import Rows
 
@@ -33,7 +33,7 @@ _floods: list[bool] = []
 
 
 def flooded() -> bool:
-    """Tell whether a flood of frames came before the scanner was loaded."""
+    """Whether a flood of frames came before the scanner was loaded."""
     return bool(_floods) and not _loaded
 
 
@@ -42,8 +42,8 @@ def load_scanner() -> None:
     if not _loaded:
         from ingestion.decoding.scanner import MOST_SYMBOLS, scan  # noqa: PLC0415 - numba takes a second to load
 
-        nothing = Grammar((Object({"": Field(Kind.WORD)}, needed=("",)),))
-        _scan([b""], [0], table(nothing), scan, MOST_SYMBOLS)
+        shapeless = Grammar((Object({"": Field(FieldKind.WORD)}, needed=("",)),))
+        _scan([b""], [0], table(shapeless), scan, MOST_SYMBOLS)
         _loaded.append((scan, MOST_SYMBOLS))
 
 
@@ -68,7 +68,7 @@ def _read_typed(index: int, frame: bytes, received: int, decoded: Decoded, rows:
     try:
         read(index, frame, received, decoded, rows)
     except (InputError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as error:
-        decoded.rejected.append(Rejected(index, str(error)[:200]))
+        decoded.reject(index, error)
 
 
 class _Scanned(msgspec.Struct):
@@ -114,12 +114,12 @@ def _merge(frames: Sequence[bytes], received_at: Sequence[int], read: Read, scan
 
 def _by_appearance(rows: Rows, symbols: list[str]) -> tuple[Rows, list[str]]:
     """Renumber symbols in the order in which they come, without those of frames that were given up."""
-    found, first = np.unique(rows["symbol"], return_index=True)
-    order = found[np.argsort(first)]
+    known, first = np.unique(rows["symbol"], return_index=True)
+    order = known[np.argsort(first)]
     places = np.zeros(len(symbols) + 1, np.uint16)
     places[order] = np.arange(len(order))
     rows["symbol"] = places[rows["symbol"]]
-    return rows, [symbols[int(one)] for one in order]
+    return rows, [symbols[index] for index in order.tolist()]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ A grammar names the keys of each JSON object, what stands behind them and where 
 it (another key, white space, an escape, an exponent) makes the scanner leave that frame to the typed decoder.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ class Slot(IntEnum):
     SHAPE = 15  # which of the record's shapes this is: index into `Object.needed`
 
 
-class Kind(IntEnum):
+class FieldKind(IntEnum):
     """What stands behind a key."""
 
     WORD = 0  # any plain string that is not empty
@@ -62,17 +62,17 @@ class Object(NamedTuple):
 class Field(NamedTuple):
     """What stands behind one key."""
 
-    kind: Kind
+    kind: FieldKind
     slot: Slot = Slot.NOWHERE
     texts: tuple[str, ...] = ()
     inside: Object | None = None
 
 
 class Grammar(NamedTuple):
-    """The shapes a frame may have, told apart by their first key."""
+    """The shapes a frame may have; its first key says which one it is."""
 
     roots: tuple[Object, ...]
-    clocked_by_trades: bool = False  # the frame tells no time but that of its trades
+    clocked_by_trades: bool = False  # the frame names no time but that of its trades
 
 
 class Table(NamedTuple):
@@ -95,30 +95,49 @@ class Table(NamedTuple):
 
 def table(grammar: Grammar) -> Table:
     """Lay a grammar out for the scanner."""
-    objects = list(grammar.roots)
-    for one in objects:  # grows while we walk: what is inside comes after
-        objects += [f.inside for f in one.keys.values() if f.inside is not None and f.inside not in objects]
-    fields = [field for one in objects for field in one.keys.values()]
-    texts = [key for one in objects for key in one.keys]
-    choices = []
-    for field in fields:
-        choices.append(len(texts))
-        texts += field.texts
+    objects = _objects(grammar)
+    fields = [field for obj in objects for field in obj.keys.values()]
+    keys = [key for obj in objects for key in obj.keys]
+    texts = keys + [text for field in fields for text in field.texts]
     lengths = [len(text) for text in texts]
-    sizes = [len(one.keys) for one in objects]
+    counts = [len(field.texts) for field in fields]
     return Table(
-        np.frombuffer("".join(texts).encode(), np.uint8), np.cumsum([0, *lengths[:-1]], dtype=np.int64),
-        np.array(lengths, np.int64), np.array([f.kind for f in fields], np.int64),
-        np.array([f.slot for f in fields], np.int64),
-        np.array([-1 if f.inside is None else objects.index(f.inside) for f in fields], np.int64),
-        np.array(choices, np.int64), np.array([len(f.texts) for f in fields], np.int64),
-        np.cumsum([0, *sizes], dtype=np.int64), np.array([_bits(o) for o in objects], np.int64).ravel(),
-        np.array([o.record for o in objects], np.int64), len(grammar.roots), int(grammar.clocked_by_trades),
-    )  # fmt: skip
+        text=np.frombuffer("".join(texts).encode(), np.uint8),
+        starts=_starts(lengths)[:-1],
+        lengths=_integers(lengths),
+        kinds=_integers([field.kind for field in fields]),
+        slots=_integers([field.slot for field in fields]),
+        inside=_integers([-1 if field.inside is None else objects.index(field.inside) for field in fields]),
+        choices=len(keys) + _starts(counts)[:-1],
+        counts=_integers(counts),
+        begins=_starts([len(obj.keys) for obj in objects]),
+        needed=_integers([bits for obj in objects for bits in _bits(obj)]),
+        records=_integers([obj.record for obj in objects]),
+        roots=len(grammar.roots),
+        clocked_by_trades=int(grammar.clocked_by_trades),
+    )
 
 
-def _bits(one: Object) -> tuple[int, int]:
+def _objects(grammar: Grammar) -> list[Object]:
+    """Return the roots, then the objects inside them, each once."""
+    objects = list(grammar.roots)
+    for outer in objects:  # grows while we walk: what is inside comes after
+        insides = (field.inside for field in outer.keys.values())
+        objects += [inside for inside in insides if inside is not None and inside not in objects]
+    return objects
+
+
+def _integers(numbers: Sequence[int]) -> Integers:
+    return np.array(numbers, np.int64)
+
+
+def _starts(lengths: Sequence[int]) -> Integers:
+    """Return where each of some stretches begins when they lie end to end, and where the last one ends."""
+    return np.cumsum([0, *lengths], dtype=np.int64)
+
+
+def _bits(obj: Object) -> tuple[int, int]:
     """Return the keys needed in each of both shapes; `needed` are key lists such as "s p q"."""
-    place = {key: 1 << index for index, key in enumerate(one.keys)}
-    bits = [sum(place[key] for key in keys.split()) for keys in one.needed]
+    place = {key: 1 << index for index, key in enumerate(obj.keys)}
+    bits = [sum(place[key] for key in keys.split()) for keys in obj.needed]
     return bits[0], bits[-1]

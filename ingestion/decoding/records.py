@@ -33,29 +33,29 @@ def amount(text: str) -> Amount:
     >>> amount("27451.00"), amount("0.00001230"), amount("7")
     (Amount(mantissa=27451, scale=0), Amount(mantissa=123, scale=7), Amount(mantissa=7, scale=0))
     """
-    whole, _, part = text.partition(".")
-    part = part.rstrip("0")
-    digits = whole + part
+    units, _, decimals = text.partition(".")
+    decimals = decimals.rstrip("0")
+    digits = units + decimals
     if not (digits.isascii() and digits.isdigit()) or len(digits) > MOST_DIGITS:
         raise InputError(f"not a plain decimal of at most {MOST_DIGITS} digits: {text[:40]!r}")
-    return Amount(int(digits), len(part))
+    return Amount(int(digits), len(decimals))
 
 
 def positive(text: str) -> Amount:
     """Read an amount that must be above zero: a price or a traded quantity."""
-    read = amount(text)
-    if read.mantissa <= 0:
+    exact = amount(text)
+    if exact.mantissa <= 0:
         raise InputError(f"not above zero: {text[:40]!r}")
-    return read
+    return exact
 
 
-def times(one: Amount, other: Amount) -> Amount:
+def times(factor: Amount, other: Amount) -> Amount:
     """Multiply exactly; drop superfluous zeros.
 
     >>> times(Amount(25, 0), Amount(1, 2))
     Amount(mantissa=25, scale=2)
     """
-    mantissa, scale = one.mantissa * other.mantissa, one.scale + other.scale
+    mantissa, scale = factor.mantissa * other.mantissa, factor.scale + other.scale
     while scale and mantissa % 10 == 0:
         mantissa, scale = mantissa // 10, scale - 1
     if mantissa >= 10**MOST_DIGITS:
@@ -131,9 +131,18 @@ class TradeRows:
             raise InputError(f"sequence {order} or count {count} is out of range")
         try:
             packed = _TRADE.pack(
-                traded_at, received_at, order, identity.high, identity.low, price.mantissa, quantity.mantissa, index,
-                price.scale, quantity.scale, flags | (TradeFlag.TAKER_BUYS if taker_buys else 0), count,
-            )  # fmt: skip
+                traded_at,
+                received_at,
+                order,
+                *identity,
+                price.mantissa,
+                quantity.mantissa,
+                index,
+                price.scale,
+                quantity.scale,
+                flags | (TradeFlag.TAKER_BUYS if taker_buys else 0),
+                count,
+            )
         except struct.error as error:
             raise InputError(f"a number is out of range: {error}") from error
         self._packed.append(packed)
@@ -179,12 +188,28 @@ def candle(
     price_scale = max(a.scale for a in amounts)
     quantity_scale = max(volume.scale, taker_buy_volume.scale)
     quote = _scaled(_rounded(quote_volume, price_scale + quantity_scale), price_scale + quantity_scale)
+    volumes = (_scaled(volume, quantity_scale), _scaled(taker_buy_volume, quantity_scale))
+    quote_halves = (quote >> 64, quote & (2**64 - 1))
+    ids = (0, first_id, 0, last_id)  # numbers: their upper halves are empty
     packed = _CANDLE.pack(
-        opened_at, known_at, *(_scaled(a, price_scale) for a in amounts), _scaled(volume, quantity_scale),
-        _scaled(taker_buy_volume, quantity_scale), quote >> 64, quote & (2**64 - 1), trade_count, 0, first_id, 0,
-        last_id, 0, QUALITIES.index(Quality.BACKFILLED), price_scale, quantity_scale,
-    )  # fmt: skip
+        opened_at,
+        known_at,
+        *(_scaled(price, price_scale) for price in amounts),
+        *volumes,
+        *quote_halves,
+        trade_count,
+        *ids,
+        0,
+        QUALITIES.index(Quality.BACKFILLED),
+        price_scale,
+        quantity_scale,
+    )
     return np.frombuffer(packed, CANDLE)
+
+
+def joined(candles: Sequence[Rows]) -> Rows:
+    """Return CANDLE rows one after the other; there may be none."""
+    return np.concatenate(candles) if candles else np.empty(0, CANDLE)
 
 
 def _scaled(value: Amount, scale: int) -> int:
@@ -193,8 +218,9 @@ def _scaled(value: Amount, scale: int) -> int:
 
 def _rounded(text: str, scale: int) -> Amount:
     """Read a quote volume, whose digits exchanges round as they like."""
-    whole, _, part = text.partition(".")
-    part = part[:scale].rstrip("0")
-    if not (whole + part).isdigit() or len(whole + part) > 2 * MOST_DIGITS:
+    units, _, decimals = text.partition(".")
+    decimals = decimals[:scale].rstrip("0")
+    digits = units + decimals
+    if not digits.isdigit() or len(digits) > 2 * MOST_DIGITS:
         raise InputError(f"not a plain decimal: {text[:40]!r}")
-    return Amount(int(whole + part), len(part))
+    return Amount(int(digits), len(decimals))

@@ -1,4 +1,4 @@
-"""The exchanges: each file here defines one, found by listing the folder."""
+"""The exchanges: each file or folder here defines one, found by listing this folder."""
 
 import pkgutil
 from functools import cache
@@ -10,19 +10,19 @@ from ingestion.exchange import Exchange
 
 @cache
 def exchanges() -> dict[str, type[Exchange]]:
-    """Return the exchanges with a file of their own, by name.
+    """Return the exchanges with a file or folder of their own, by name.
 
-    >>> sorted(exchanges())
-    ['binance', 'bybit', 'okx']
+    >>> exchanges()["binance"].rest_url
+    'https://api.binance.com'
     """
-    found = {}
+    members = {}
     for module in pkgutil.iter_modules(__path__):
         if module.name == "ccxt_bridge":
             continue
         for member in vars(import_module(f"{__name__}.{module.name}")).values():
             if isinstance(member, type) and issubclass(member, Exchange) and "name" in vars(member):
-                found[member.name] = member
-    return found
+                members[member.name] = member
+    return members
 
 
 def open_exchange(name: str, simulator_url: str | None = None) -> Exchange:

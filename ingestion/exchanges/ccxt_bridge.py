@@ -11,12 +11,11 @@ from typing import Any, NoReturn
 import ccxt
 import ccxt.pro
 import msgspec
-import numpy as np
 
 from infra.errors import InputError, SettingsError, UnavailableError
-from ingestion.decoding.records import Amount, TradeRows, candle, in_order, milliseconds, positive, trade_id
-from ingestion.exchange import Decoded, ExchangeFunding, Limits, Rejected, Rest, Rows, Subscription, Watched
-from ingestion.market import CANDLE, Instrument, Symbol, Timeframe
+from ingestion.decoding.records import Amount, TradeRows, candle, in_order, joined, milliseconds, positive, trade_id
+from ingestion.exchange import Decoded, ExchangeFunding, Limits, Operation, Rest, Rows, Subscription, Watched
+from ingestion.market import Instrument, Symbol, Timeframe
 
 _DECODER = msgspec.json.Decoder(list[dict[str, Any]])
 _SIDES = {"buy": True, "sell": False}
@@ -27,7 +26,6 @@ class CcxtBridge(Watched):
 
     limits = Limits(1, 1, 1.0, 60, 60.0, 60)
     rest_url = ""
-    simulator_prefix = ""
     dense_trade_ids = False
 
     def __init__(self, name: str) -> None:
@@ -40,7 +38,7 @@ class CcxtBridge(Watched):
         self._names: dict[str, str] = {}  # exchange symbol -> ccxt symbol
 
     async def watch(self, instrument: Instrument) -> AsyncIterator[bytes]:
-        """Yield frames of trades for ever. Raises UnavailableError when the connection is lost."""
+        """Yield frames of trades without end. Raises UnavailableError when the connection is lost."""
         while True:
             try:
                 trades = await self.client.watch_trades(self._name(instrument))
@@ -55,38 +53,40 @@ class CcxtBridge(Watched):
             try:
                 trades = _DECODER.decode(frame)
             except msgspec.MsgspecError as error:
-                decoded.rejected.append(Rejected(index, str(error)[:200]))
+                decoded.reject(index, error)
                 continue
             for trade in trades:
                 try:
-                    at = _add(trade, received, rows)
-                    decoded.clock = max(decoded.clock, at)
+                    decoded.advance(_add(trade, received, rows))
                 except (InputError, KeyError, TypeError, ValueError, ArithmeticError) as error:
-                    decoded.rejected.append(Rejected(index, f"{type(error).__name__} {error}"[:200]))
+                    decoded.reject(index, InputError(f"{type(error).__name__} {error}"))
         decoded.trades, decoded.symbols = rows.rows(), rows.symbols
         return decoded
 
     async def instruments(self, rest: Rest) -> list[Instrument]:
         """Return USDT spot symbols and USDT perpetuals."""
         markets = (await self._call(self.client.load_markets)).values()
-        found = []
-        for one in markets:
-            perpetual = bool(one.get("swap") and one.get("linear"))
-            if one["quote"] != "USDT" or not (one.get("spot") or perpetual):
-                continue
-            try:
-                symbol = Symbol.parse(f"{one['base']}-USDT{'-PERP' if perpetual else ''}")
-            except InputError:
-                continue
-            self._names[one["symbol"]] = one["symbol"]
-            precision, size = one["precision"], one.get("contractSize") or 1
-            found.append(
-                Instrument(
-                    self.name, symbol, one["symbol"], _text(precision["price"] or 0), _text(precision["amount"] or 0),
-                    one.get("active") is not False, _text(size),
-                )
-            )  # fmt: skip
-        return found
+        instruments = [self._instrument(market) for market in markets if market["quote"] == "USDT"]
+        return [instrument for instrument in instruments if instrument is not None]
+
+    def _instrument(self, market: dict[str, Any]) -> Instrument | None:
+        perpetual = bool(market.get("swap") and market.get("linear"))
+        if not (market.get("spot") or perpetual):
+            return None
+        try:
+            symbol = Symbol.parse(f"{market['base']}-USDT{'-PERP' if perpetual else ''}")
+        except InputError:
+            return None
+        self._names[market["symbol"]] = market["symbol"]
+        return Instrument(
+            exchange=self.name,
+            symbol=symbol,
+            exchange_symbol=market["symbol"],
+            tick=_text(market["precision"]["price"] or 0),
+            lot=_text(market["precision"]["amount"] or 0),
+            trading=market.get("active") is not False,
+            contract_size=_text(market.get("contractSize") or 1),
+        )
 
     async def time(self, rest: Rest) -> int:
         """Return the exchange's clock."""
@@ -94,33 +94,34 @@ class CcxtBridge(Watched):
 
     async def trades(self, rest: Rest, instrument: Instrument, *, after_id: int, since: int, until_id: int = 0) -> Rows:
         """Return what one fetchTrades gives."""
-        found = await self._call(self.client.fetch_trades, self._name(instrument), since // 1000 or None, 1000)
+        trades = await self._call(self.client.fetch_trades, self._name(instrument), since // 1000 or None, 1000)
         rows = TradeRows()
-        for trade in found:
+        for trade in trades:
             _add(trade, milliseconds(trade["timestamp"]), rows)
         return in_order(rows.rows())
 
     async def candles(
         self, rest: Rest, instrument: Instrument, timeframe: Timeframe, *, since: int, until: int
-    ) -> Rows:  # fmt: skip
+    ) -> Rows:
         """Page through fetchOHLCV."""
-        found: list[Rows] = []
+        pages: list[Rows] = []
         name = self._name(instrument)
         while since < until:
             page = await self._call(self.client.fetch_ohlcv, name, timeframe.value, since // 1000, 1000)
             rows = [_candle(k, timeframe) for k in page if since <= k[0] * 1000 <= until - timeframe.microseconds]
             if not rows:
                 break
-            found += rows
+            pages += rows
             since = int(rows[-1]["opened_at"][0]) + timeframe.microseconds
-        return np.concatenate(found) if found else np.empty(0, CANDLE)
+        return joined(pages)
 
     async def funding(self, rest: Rest, instrument: Instrument, *, since: int) -> list[ExchangeFunding]:
         """Return past funding rates."""
-        found = await self._call(self.client.fetch_funding_rate_history, self._name(instrument), since // 1000)
+        rates = await self._call(self.client.fetch_funding_rate_history, self._name(instrument), since // 1000)
         name = instrument.exchange_symbol
         return [
-            ExchangeFunding(name, at := milliseconds(one["timestamp"]), _text(one["fundingRate"]), at) for one in found
+            ExchangeFunding(name, at := milliseconds(rate["timestamp"]), _text(rate["fundingRate"]), at)
+            for rate in rates
         ]
 
     def _name(self, instrument: Instrument) -> str:
@@ -136,11 +137,7 @@ class CcxtBridge(Watched):
         """Refuse: ccxt keeps the sockets."""
         raise TypeError("ccxt keeps its own sockets; see watch()")
 
-    def subscribe(self, subscriptions: Sequence[Subscription], request_id: int) -> NoReturn:
-        """Refuse: ccxt subscribes."""
-        raise TypeError("ccxt subscribes by itself; see watch()")
-
-    def unsubscribe(self, subscriptions: Sequence[Subscription], request_id: int) -> NoReturn:
+    def request(self, operation: Operation, subscriptions: Sequence[Subscription], request_id: int) -> NoReturn:
         """Refuse: ccxt subscribes."""
         raise TypeError("ccxt subscribes by itself; see watch()")
 
@@ -152,18 +149,23 @@ def _text(value: float | str) -> str:
 def _add(trade: dict[str, Any], received_at: int, rows: TradeRows) -> int:
     at = milliseconds(int(trade["timestamp"]))
     rows.add(
-        trade["symbol"], traded_at=at, received_at=received_at, identity=trade_id(str(trade["id"])),
-        price=positive(_text(trade["price"])), quantity=positive(_text(trade["amount"])),
+        trade["symbol"],
+        traded_at=at,
+        received_at=received_at,
+        identity=trade_id(str(trade["id"])),
+        price=positive(_text(trade["price"])),
+        quantity=positive(_text(trade["amount"])),
         taker_buys=_SIDES[trade["side"]],
-    )  # fmt: skip
+    )
     return at
 
 
 def _candle(k: Sequence[float], timeframe: Timeframe) -> Rows:
-    volume = _text(k[5])
-    whole, _, part = volume.partition(".")
     at = milliseconds(int(k[0]))
+    units, _, decimals = _text(k[5]).partition(".")
     return candle(
-        opened_at=at, known_at=at + timeframe.microseconds, prices=[_text(price) for price in k[1:5]],
-        volume=Amount(int(whole + part), len(part)),
-    )  # fmt: skip
+        opened_at=at,
+        known_at=at + timeframe.microseconds,
+        prices=[_text(price) for price in k[1:5]],
+        volume=Amount(int(units + decimals), len(decimals)),
+    )

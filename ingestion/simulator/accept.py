@@ -7,10 +7,10 @@ from aiohttp import WSMessage, WSMsgType, web
 
 from ingestion.simulator import frame as frames
 from ingestion.simulator.connection import Client
-from ingestion.simulator.dialect import Exchange, Handler
-from ingestion.simulator.faults import Faults, Kind
+from ingestion.simulator.dialect import Dialect, Handler
+from ingestion.simulator.faults import FaultKind, Faults
 from ingestion.simulator.gate import BAN_SECONDS
-from ingestion.simulator.limits import Addresses, Allowance, Limits, Violations, Window
+from ingestion.simulator.limits import Addresses, Allowance, ConnectionLimits, Violations, Window
 
 HANG_SECONDS = 3_600.0
 OVERLAPPING_TRADES = 100
@@ -23,7 +23,7 @@ class Acceptor:
 
     def __init__(
         self,
-        exchange: Exchange,
+        exchange: Dialect,
         *,
         faults: Faults,
         violations: Violations,
@@ -45,7 +45,9 @@ class Acceptor:
             await websocket.prepare(request)
             plain = market.rstrip("+")
             messages = Window(*self._exchange.messages[plain])
-            client = Client(request, self._exchange.name, market, Limits(messages, self._exchange.streams[plain]))
+            client = Client(
+                request, self._exchange.name, market, ConnectionLimits(messages, self._exchange.streams[plain])
+            )
             try:
                 self._preset(client, request)
                 self._clients.add(client)
@@ -59,9 +61,9 @@ class Acceptor:
 
     async def _refused(self, request: web.Request) -> web.StreamResponse | None:
         name, address = self._exchange.name, request.remote or ""
-        if self._faults.hit(Kind.HANDSHAKE_HANG, name):
+        if self._faults.hit(FaultKind.HANDSHAKE_HANG, name):
             await asyncio.sleep(HANG_SECONDS)
-        if self._faults.hit(Kind.HANDSHAKE_502, name):
+        if self._faults.hit(FaultKind.HANDSHAKE_502, name):
             return web.Response(status=502, text="Bad Gateway")
         if (seconds := self._addresses.banned(name, address)) > 0:
             self._violations.note(name, "connection while banned")
@@ -120,13 +122,13 @@ class Acceptor:
         elif message.type is WSMsgType.TEXT:
             lower = message.data.lower()
             subscribes = "subscribe" in lower and "unsubscribe" not in lower
-            if subscribes and self._faults.hit(Kind.ACK_MISSING, self._exchange.name):
+            if subscribes and self._faults.hit(FaultKind.ACK_MISSING, self._exchange.name):
                 return
             before = set(client.keys)
             self._exchange.receive(client, message.data)
             if client.keys - before:
                 self._subscribed.set()
-            if subscribes and self._faults.hit(Kind.OVERLAP, self._exchange.name):
+            if subscribes and self._faults.hit(FaultKind.OVERLAP, self._exchange.name):
                 self._overlap(client)
 
     def _overlap(self, client: Client) -> None:

@@ -8,7 +8,7 @@ import time
 from aiohttp import web
 
 from ingestion.simulator import frame as frames
-from ingestion.simulator.limits import Limits
+from ingestion.simulator.limits import ConnectionLimits
 
 MOST_BYTES = 64 << 20
 """A client that leaves more than this unread is cut."""
@@ -19,7 +19,7 @@ RETRY_SECONDS = 0.002
 class Client:
     """A connection; see dialect.Connection."""
 
-    def __init__(self, request: web.Request, exchange: str, market: str, limits: Limits) -> None:
+    def __init__(self, request: web.Request, exchange: str, market: str, limits: ConnectionLimits) -> None:
         """Take over an accepted WebSocket."""
         self.exchange = exchange
         self.market = market.rstrip("+")

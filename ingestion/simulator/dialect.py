@@ -1,5 +1,6 @@
 """What the server needs from each exchange's dialect, and what dialects share."""
 
+import math
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
@@ -9,7 +10,7 @@ from typing import ClassVar, NamedTuple, Protocol
 from aiohttp import web
 
 from ingestion.simulator.history import Past
-from ingestion.simulator.limits import Allowance, Limits
+from ingestion.simulator.limits import Allowance, ConnectionLimits
 from ingestion.simulator.listing import Kline, Listing, Trade
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -40,7 +41,7 @@ class Connection(Protocol):
     market: str
     address: str
     keys: set[str]
-    limits: Limits
+    limits: ConnectionLimits
 
     def send(self, text: str) -> None:
         """Queue a text frame."""
@@ -50,7 +51,7 @@ class Connection(Protocol):
 
 
 @dataclass
-class Exchange(ABC):
+class Dialect(ABC):
     """One simulated exchange: its listings, its clock and who is subscribed to what."""
 
     listings: list[Listing]
@@ -73,12 +74,40 @@ class Exchange(ABC):
     """A connection on which neither side said anything for so long is closed."""
     idle_close: ClassVar[tuple[int, str]] = (1000, "")
     lifetime_seconds: ClassVar[float | None] = None
+    share: ClassVar[float] = 0.2
+    """How much trades here, beside the other exchanges' shares."""
+    price_field: ClassVar[bytes] = b'"p":'
+    """What stands before a trade's price."""
+    streams_in_path: ClassVar[bool] = False
+    """Clients may name streams behind the path of a socket, too."""
+    weight_headers: ClassVar[tuple[str, ...]] = ()
+    """Headers of REST answers that tell a client what it has used of its budget."""
+    never_bans: ClassVar[str] = ""
+    """Why the fault `banned` makes no sense here; empty where it does."""
     ban_after: ClassVar[int | None] = None
     """An address that goes over a limit again and again is banned after so many more breaches."""
 
     def __post_init__(self) -> None:
         """Index the listings."""
         self.by_symbol = {(one.perpetual, one.exchange_symbol): one for one in self.listings}
+
+    @classmethod
+    def spell(cls, base: str, *, perpetual: bool) -> str:  # noqa: ARG003 - most spell both markets alike
+        """Return the exchange's own name of a base against USDT."""
+        return f"{base}USDT"
+
+    @classmethod
+    def new_listing(cls, base: str, start_price: float, *, perpetual: bool) -> Listing:
+        """Return a listing whose tick is about a ten-thousandth of its price, and whose lot is worth a few USDT."""
+        return Listing(
+            exchange=cls.name,
+            base=base,
+            perpetual=perpetual,
+            exchange_symbol=cls.spell(base, perpetual=perpetual),
+            price_scale=max(1, 4 - math.floor(math.log10(start_price))),
+            lot_scale=max(0, min(5, math.floor(math.log10(start_price)) + 1)),
+            start_price=start_price,
+        )
 
     @abstractmethod
     def routes(self) -> dict[str, Handler]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from infra.errors import InputError
+from ingestion.simulator.dialects import dialects
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """The 22 faults, and the two states of REST."""
 
     STALL_STREAM = "stall_stream"  # one symbol sends nothing, the rest goes on
@@ -39,9 +40,6 @@ class Kind(StrEnum):
     REST_DOWN = "rest_down"
 
 
-IMPOSSIBLE = {("okx", Kind.BANNED): "OKX bans no address; it goes on answering 429 with code 50011 (too_many)"}
-
-
 @dataclass
 class Fault:
     """One fault; `count` times (None: until deleted), each time with this probability, for so many seconds.
@@ -51,7 +49,7 @@ class Fault:
     follows it).
     """
 
-    kind: Kind
+    kind: FaultKind
     exchange: str = ""  # all
     symbol: str = ""  # canonical; all
     count: int | None = None
@@ -74,15 +72,20 @@ class Fault:
 
     def check(self) -> None:
         """Refuse what makes no sense. Raises ValueError, TypeError."""
-        self.kind = Kind(self.kind)
-        if self.exchange not in {"", "binance", "bybit", "okx"}:
-            raise ValueError(f"{self.exchange!r} is not an exchange: binance, bybit, okx or empty for all")
-        if (self.exchange, self.kind) in IMPOSSIBLE:
-            raise ValueError(IMPOSSIBLE[self.exchange, self.kind])
+        self.kind = FaultKind(self.kind)
+        if self.exchange:
+            self._check_exchange()
         if not 0 < self.probability <= 1 or self.milliseconds != int(self.milliseconds):
             raise ValueError("probability is above 0 and at most 1, milliseconds a whole number")
         if self.count is not None and int(self.count) < 1:
             raise ValueError("count is at least 1")
+
+    def _check_exchange(self) -> None:
+        dialect = dialects().get(self.exchange)
+        if dialect is None:
+            raise ValueError(f"{self.exchange!r} is not an exchange: {', '.join(dialects())} or empty for all")
+        if self.kind is FaultKind.BANNED and dialect.never_bans:
+            raise ValueError(dialect.never_bans)
 
 
 @dataclass
@@ -100,12 +103,12 @@ class Faults:
             fault = Fault(**what)  # type: ignore[arg-type]  # checked right here
             fault.check()
         except (TypeError, ValueError) as error:
-            raise InputError(f"{error}; kinds are {', '.join(Kind)}") from error
+            raise InputError(f"{error}; kinds are {', '.join(FaultKind)}") from error
         fault.id = next(self._ids)
         self.active[fault.id] = fault
         return fault
 
-    def hit(self, kind: Kind, exchange: str, symbol: str = "") -> Fault | None:
+    def hit(self, kind: FaultKind, exchange: str, symbol: str = "") -> Fault | None:
         """Return the fault of this kind that strikes now, and count it."""
         for fault in tuple(self.active.values()):
             if fault.over:

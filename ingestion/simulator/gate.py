@@ -4,8 +4,8 @@ import asyncio
 
 from aiohttp import web
 
-from ingestion.simulator.dialect import Exchange, Handler
-from ingestion.simulator.faults import Faults, Kind
+from ingestion.simulator.dialect import Dialect, Handler
+from ingestion.simulator.faults import FaultKind, Faults
 from ingestion.simulator.limits import Addresses, Allowance, Violations
 
 BAN_SECONDS = 120.0
@@ -16,7 +16,7 @@ FAULT_RETRY_SECONDS = 1.0
 class Gate:
     """The gate of one exchange."""
 
-    def __init__(self, exchange: Exchange, faults: Faults, violations: Violations, addresses: Addresses) -> None:
+    def __init__(self, exchange: Dialect, faults: Faults, violations: Violations, addresses: Addresses) -> None:
         """Guard this exchange."""
         self._exchange, self._faults, self._violations, self._addresses = exchange, faults, violations, addresses
 
@@ -31,21 +31,21 @@ class Gate:
 
     async def _answered(self, path: str, request: web.Request, handler: Handler) -> web.StreamResponse:
         answer = await handler(request)
-        if self._exchange.name == "binance":
+        if self._exchange.weight_headers:
             cost = self._exchange.cost(path, request)
             window = self._addresses.window(cost.allowance, self._exchange.name, request.remote or "", cost.budget)
-            answer.headers["X-MBX-USED-WEIGHT"] = answer.headers["X-MBX-USED-WEIGHT-1M"] = str(window.total)
+            answer.headers.update(dict.fromkeys(self._exchange.weight_headers, str(window.total)))
         return answer
 
     async def _faulty(self) -> web.StreamResponse | None:
         name = self._exchange.name
-        if (slow := self._faults.hit(Kind.REST_SLOW, name)) is not None:
+        if (slow := self._faults.hit(FaultKind.REST_SLOW, name)) is not None:
             await asyncio.sleep(slow.milliseconds / 1000)
-        if self._faults.hit(Kind.REST_DOWN, name):
+        if self._faults.hit(FaultKind.REST_DOWN, name):
             return web.Response(status=502, text="Bad Gateway")
-        if self._faults.hit(Kind.TOO_MANY, name):
+        if self._faults.hit(FaultKind.TOO_MANY, name):
             return self._exchange.refused(FAULT_RETRY_SECONDS, banned=False)
-        if name != "okx" and self._faults.hit(Kind.BANNED, name):
+        if not self._exchange.never_bans and self._faults.hit(FaultKind.BANNED, name):
             return self._exchange.refused(FAULT_BAN_SECONDS, banned=True)
         return None
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from ingestion.simulator.dialects import dialects
 from ingestion.simulator.listing import FIRST_ID, Listing, Trade
 
 BLOCK_MS = 200
@@ -18,7 +19,6 @@ FACTOR_VOLATILITY = 0.55  # a year, of the factor that all symbols share
 OWN_VOLATILITY = 0.45
 MEDIAN_NOTIONAL = 400.0  # USDT
 SPREAD = 1.3  # of the logarithm of a trade's size
-EXCHANGE_WEIGHTS = {"binance": 0.5, "bybit": 0.28, "okx": 0.22}
 PERPETUAL_WEIGHT = 0.3
 BRANCHING = 0.6  # trades that another trade causes
 DECAY = 0.85  # of excitement, a block
@@ -48,7 +48,7 @@ class Generator:
         self._usual = rate * BLOCK_MS / 1000 / fills  # takers a block
         self._excited = self._usual * BRANCHING
         weights = [
-            EXCHANGE_WEIGHTS[one.exchange] * (PERPETUAL_WEIGHT if one.perpetual else 1.0)
+            dialects()[one.exchange].share * (PERPETUAL_WEIGHT if one.perpetual else 1.0)
             / (1 + bases.index(one.base)) ** 0.8
             for one in listings
         ]  # fmt: skip

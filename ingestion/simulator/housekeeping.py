@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from ingestion.simulator import frame as frames
 from ingestion.simulator.connection import Client
-from ingestion.simulator.dialect import Exchange
+from ingestion.simulator.dialect import Dialect
 
 EACH_SECONDS = 0.5
 
 
-async def keep(exchanges: Iterable[Exchange], clients: set[Client]) -> None:
+async def keep(exchanges: Iterable[Dialect], clients: set[Client]) -> None:
     """Look after all connections, for ever."""
     by_name = {one.name: one for one in exchanges}
     while True:
@@ -21,7 +21,7 @@ async def keep(exchanges: Iterable[Exchange], clients: set[Client]) -> None:
             look_after(by_name[client.exchange], client, now)
 
 
-def look_after(exchange: Exchange, client: Client, now: float) -> None:
+def look_after(exchange: Dialect, client: Client, now: float) -> None:
     """Ping a client, or let go of one that was silent for too long or is too old."""
     beat = exchange.heartbeat.get(client.market)
     if beat is not None and client.ponged < client.pinged and now - client.pinged > beat.patience:

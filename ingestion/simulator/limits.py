@@ -37,8 +37,8 @@ class Window:
 
 
 @dataclass
-class Limits:
-    """Limits of one connection."""
+class ConnectionLimits:
+    """ConnectionLimits of one connection."""
 
     messages: Window
     streams: int

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from ingestion.simulator.clock import Clock
 from ingestion.simulator.connection import Client
-from ingestion.simulator.dialect import Exchange, funding_rate
+from ingestion.simulator.dialect import Dialect, funding_rate
 from ingestion.simulator.listing import MINUTE_MS, Listing, Trade
 from ingestion.simulator.options import Block
 from ingestion.simulator.outgoing import Outgoing
@@ -115,7 +115,7 @@ class Player:
                     outgoing.deliver(listing, _funding(outgoing.exchange, listing))
 
 
-def _funding(exchange: Exchange, listing: Listing) -> Iterable[tuple[str, str]]:
+def _funding(exchange: Dialect, listing: Listing) -> Iterable[tuple[str, str]]:
     following = exchange.funding_times()[1]
     return exchange.funding_frames(listing, funding_rate(listing, following), following)
 

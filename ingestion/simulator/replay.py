@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from infra.errors import InputError
+from ingestion.simulator.dialects import dialects
 from ingestion.simulator.listing import FIRST_ID, MINUTE_MS, Listing, Trade
 from ingestion.simulator.options import Block
 
@@ -58,8 +59,7 @@ def listing_for(
         smallest = min((one for v in frame[quantity] if (one := _units(v, scale)) > 0), default=1)
         while smallest * 10 ** (scale - _decimals(frame[quantity], decimals)) < MOST_TRADES_OF_A_CANDLE:
             scale += 1
-    okx, kind = exchange == "okx", "-SWAP" if exchange == "okx" and perpetual else ""
-    name = f"{base}{'-' if okx else ''}USDT{kind}"
+    name = dialects()[exchange].spell(base, perpetual=perpetual)
     return Listing(exchange, base, perpetual, name, price_scale, scale, float(frame[names[0]][0]))
 
 

@@ -11,18 +11,15 @@ from infra.errors import InputError, SettingsError
 from ingestion.simulator import housekeeping
 from ingestion.simulator.accept import Acceptor
 from ingestion.simulator.admin import Admin
-from ingestion.simulator.binance import Binance
-from ingestion.simulator.bybit import Bybit
 from ingestion.simulator.clock import Clock
 from ingestion.simulator.connection import Client
-from ingestion.simulator.dialect import Exchange
-from ingestion.simulator.faults import Faults, Kind
+from ingestion.simulator.dialects import dialects
+from ingestion.simulator.faults import FaultKind, Faults
 from ingestion.simulator.gate import Gate
 from ingestion.simulator.generator import Generator
 from ingestion.simulator.history import Past
 from ingestion.simulator.limits import Addresses, Violations
 from ingestion.simulator.listing import MINUTE_MS
-from ingestion.simulator.okx import Okx
 from ingestion.simulator.options import Block, Options
 from ingestion.simulator.outgoing import Outgoing
 from ingestion.simulator.player import Player
@@ -33,7 +30,6 @@ from ingestion.simulator.universe import listings as all_listings
 LEAD_MINUTES = 1  # trades exist since the minute before the start, so that a begun minute can be healed
 FEW_LISTINGS = 8  # whose whole tape is kept
 KEPT_OF_FEW = 2_000_000
-EXCHANGES: tuple[type[Exchange], ...] = (Binance, Bybit, Okx)
 
 
 class Simulator:
@@ -52,7 +48,7 @@ class Simulator:
         self.past = Past(seed=options.seed, start=start, days=0 if options.replay is not None else options.days)
         self.exchanges = [
             kind([one for one in self.listings if one.exchange == kind.name], self.past, self.clock, self._note)
-            for kind in EXCHANGES
+            for kind in dialects().values()
         ]
         outgoing = {one.name: Outgoing(one, self.faults) for one in self.exchanges}
         self.player = Player(blocks, clock=self._clock, outgoing=outgoing, clients=self.clients, after=self._sent)
@@ -85,7 +81,7 @@ class Simulator:
 
     def clock(self) -> int:
         """Return the exchanges' time, milliseconds."""
-        jump = next((f.milliseconds for f in self.faults.active.values() if f.kind is Kind.CLOCK_JUMP), 0)
+        jump = next((f.milliseconds for f in self.faults.active.values() if f.kind is FaultKind.CLOCK_JUMP), 0)
         return self._clock.now() + jump
 
     @property
@@ -132,7 +128,7 @@ class Simulator:
                 app.router.add_get(prefix + path, gate.guard(path, handler))
             for path, market in exchange.sockets.items():
                 app.router.add_get(prefix + path, acceptor.endpoint(market))
-                if exchange.name == "binance":
+                if exchange.streams_in_path:
                     app.router.add_get(f"{prefix}{path}/{{streams:.+}}", acceptor.endpoint(market))
         Admin(self).routes(app)
         return app

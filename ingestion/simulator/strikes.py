@@ -1,14 +1,14 @@
 """Carries out the faults that strike whole connections, in the midst of sending."""
 
 from ingestion.simulator.connection import Client
-from ingestion.simulator.dialect import Exchange
-from ingestion.simulator.faults import Fault, Faults, Kind
+from ingestion.simulator.dialect import Dialect
+from ingestion.simulator.faults import Fault, FaultKind, Faults
 
-WHOLE = (Kind.RESET, Kind.CLOSE, Kind.CUT, Kind.HALF_OPEN, Kind.STALL_SOCKET)
+WHOLE = (FaultKind.RESET, FaultKind.CLOSE, FaultKind.CUT, FaultKind.HALF_OPEN, FaultKind.STALL_SOCKET)
 CUT_WITHOUT_CLOSE_FRAME = 1006
 
 
-def strike(faults: Faults, exchanges: list[Exchange], clients: set[Client]) -> None:
+def strike(faults: Faults, exchanges: list[Dialect], clients: set[Client]) -> None:
     """Strike all connections of an exchange that have a subscription."""
     if not any(fault.kind in WHOLE for fault in faults.active.values()):
         return
@@ -22,11 +22,11 @@ def strike(faults: Faults, exchanges: list[Exchange], clients: set[Client]) -> N
 
 
 def _carry_out(fault: Fault, client: Client) -> None:
-    if fault.kind is Kind.HALF_OPEN:
+    if fault.kind is FaultKind.HALF_OPEN:
         client.silent = True
-    elif fault.kind is Kind.STALL_SOCKET:
+    elif fault.kind is FaultKind.STALL_SOCKET:
         client.mute = True
-    elif fault.kind is Kind.CLOSE and fault.code != CUT_WITHOUT_CLOSE_FRAME:
+    elif fault.kind is FaultKind.CLOSE and fault.code != CUT_WITHOUT_CLOSE_FRAME:
         client.close(fault.code)
     else:
-        client.abort(reset=fault.kind is Kind.RESET)
+        client.abort(reset=fault.kind is FaultKind.RESET)

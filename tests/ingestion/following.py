@@ -29,7 +29,7 @@ from ingestion.messages import (
     decode_dead_letter,
     decode_market,
 )
-from ingestion.simulator.bybit import NAMES
+from ingestion.simulator.dialects.bybit.rest import NAMES
 
 SYMBOLS = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "BTC-USDT-PERP")
 EXCHANGES = ("binance", "bybit", "okx")

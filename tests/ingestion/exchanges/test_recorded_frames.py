@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from ingestion.exchanges import exchanges
-from ingestion.exchanges.binance import parse_aggregated, parse_klines, parse_trades
-from ingestion.exchanges.binance import parse_instruments as binance_instruments
-from ingestion.exchanges.bybit import parse_instruments as bybit_instruments
-from ingestion.exchanges.bybit import parse_klines as bybit_klines
-from ingestion.exchanges.bybit import parse_trades as bybit_trades
-from ingestion.exchanges.okx import parse_instruments as okx_instruments
-from ingestion.exchanges.okx import parse_trades as okx_trades
+from ingestion.exchanges.binance.rest import parse_aggregated, parse_klines, parse_trades
+from ingestion.exchanges.binance.rest import parse_instruments as binance_instruments
+from ingestion.exchanges.bybit.rest import parse_instruments as bybit_instruments
+from ingestion.exchanges.bybit.rest import parse_klines as bybit_klines
+from ingestion.exchanges.bybit.rest import parse_trades as bybit_trades
+from ingestion.exchanges.okx.rest import parse_instruments as okx_instruments
+from ingestion.exchanges.okx.rest import parse_trades as okx_trades
 from ingestion.market import Timeframe, TradeFlag, decimal_text, trade_id_text
 
 # exchange, file -> symbol, time, id, price, quantity, taker, count

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -113,7 +114,7 @@ def test_plain_frames_are_taken_by_the_scanner_itself(name: str) -> None:
     typed, scanned = both(name, frames)
     assert_same(typed, scanned)
     assert typed.rejected == []
-    grammar = __import__(f"ingestion.exchanges.{name}", fromlist=["_TABLE"])._TABLE
+    grammar = import_module(f"ingestion.exchanges.{name}.frames").TABLE
     assert (batch._scan(frames, [1] * len(frames), grammar, *batch._loaded[0]).after > 0).all()
 
 

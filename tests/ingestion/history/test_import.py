@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from infra.clock import DAY, HOUR, MINUTE
 from infra.errors import InputError
-from ingestion.exchanges.binance import parse_klines
+from ingestion.exchanges.binance.rest import parse_klines
 from ingestion.history.amounts import amounts
 from ingestion.history.files import read_files
 from ingestion.history.importing import Imported, import_file

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ingestion.simulator.dialect import JSON, Cost, Exchange, Handler, funding_rate
+from ingestion.simulator.dialect import JSON, Cost, Dialect, Handler, funding_rate
 from ingestion.simulator.limits import Allowance
 from ingestion.simulator.listing import Kline, Listing, Trade, fixed
 
@@ -27,7 +27,7 @@ PER_INSTRUMENT = {"funding-rate-history"}
 BY_TIME = "2"
 
 
-class OkxRest(Exchange):
+class OkxRest(Dialect):
     """Errors are `{"code", "msg", "data": []}` with status 200, except for who comes too often: 429."""
 
     name = "okx"

@@ -4,19 +4,18 @@ import json
 from collections.abc import Iterable
 from typing import ClassVar
 
-from ingestion.simulator.bybit_rest import NAMES, BybitRest, dump, execution_id, sequence
 from ingestion.simulator.dialect import Connection, Publication
+from ingestion.simulator.dialects.bybit.rest import BybitRest, dump, execution_id, sequence
 from ingestion.simulator.limits import Allowance
 from ingestion.simulator.listing import MINUTE_MS, Kline, Listing, Trade
 
-__all__ = ["NAMES", "Bybit"]
 SPOT_ARGUMENTS = 10
 CONNECTION = "sim0racs6os0aqs8m1fg-1x"
 MOST_TOPIC_CHARACTERS = 21_000
 CHANNELS = ("publicTrade", "kline", "tickers")
 
 
-class Bybit(BybitRest):
+class BybitDialect(BybitRest):
     """Markets are the categories `spot` and `linear`."""
 
     name = "bybit"
@@ -25,6 +24,7 @@ class Bybit(BybitRest):
     messages: ClassVar[dict[str, Allowance]] = {"spot": Allowance(500, 1.0), "linear": Allowance(500, 1.0)}
     streams: ClassVar[dict[str, int]] = {"spot": 2000, "linear": 2000}
     idle_seconds = 600.0
+    share = 0.28
 
     def market(self, listing: Listing, key: str) -> str:  # noqa: ARG002
         """Return the category."""

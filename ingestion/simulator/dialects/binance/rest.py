@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
-from ingestion.simulator.dialect import JSON, Cost, Exchange, Handler, funding_rate
+from ingestion.simulator.dialect import JSON, Cost, Dialect, Handler, funding_rate
 from ingestion.simulator.limits import Allowance
 from ingestion.simulator.listing import Kline, Listing, fixed
 
@@ -23,7 +23,7 @@ FUTURES_KLINES = ((1000, 10), (499, 5), (99, 2), (0, 1))
 """Weight of futures klines by what `limit` is above."""
 
 
-class BinanceRest(Exchange):
+class BinanceRest(Dialect):
     """Errors are `{"code", "msg"}` with status 4xx."""
 
     name = "binance"

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ingestion.simulator.dialect import JSON, Cost, Exchange, Handler, funding_rate
+from ingestion.simulator.dialect import JSON, Cost, Dialect, Handler, funding_rate
 from ingestion.simulator.limits import Allowance
 from ingestion.simulator.listing import Listing, Trade, fixed
 
@@ -17,7 +17,7 @@ NAMES = uuid.UUID("7b6ff0c1-8f0e-4d1e-9a3c-1f2d3c4b5a69")
 ADDRESS_BUDGET = Allowance(600, 5.0)
 
 
-class BybitRest(Exchange):
+class BybitRest(Dialect):
     """Errors are `{"retCode", "retMsg"}` with status 200, except for who comes too often: 403."""
 
     name = "bybit"

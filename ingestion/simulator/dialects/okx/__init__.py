@@ -2,19 +2,22 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import ClassVar
 
 from ingestion.simulator.dialect import Connection, Publication
+from ingestion.simulator.dialects.okx.rest import OkxRest, candle, dump
 from ingestion.simulator.limits import Allowance
 from ingestion.simulator.listing import Kline, Listing, Trade
-from ingestion.simulator.okx_rest import OkxRest, candle, dump
 
 CHANNELS = {"trades": "public", "funding-rate": "public", "trades-all": "business", "candle1m": "business"}
+CONTRACTS = ((10_000, "0.01"), (1_000, "0.1"), (0, "1"))
+"""Base units in a contract by the price that the base is above."""
 CONNECTION = "51mu1ad0"
 PER_HOUR = Allowance(480, 3600.0)
 
 
-class Okx(OkxRest):
+class OkxDialect(OkxRest):
     """Candles live on the `business` socket, everything else on `public`."""
 
     name = "okx"
@@ -25,6 +28,23 @@ class Okx(OkxRest):
     streams: ClassVar[dict[str, int]] = {"public": 10_000, "business": 10_000}
     idle_seconds = 30.0
     idle_close = (4004, "No data received in 30s")
+    share = 0.22
+    price_field = b'"px":'
+    never_bans = "OKX bans no address; it goes on answering 429 with code 50011 (too_many)"
+
+    @classmethod
+    def spell(cls, base: str, *, perpetual: bool) -> str:
+        """Return an instrument id, which names its kind."""
+        return f"{base}-USDT-SWAP" if perpetual else f"{base}-USDT"
+
+    @classmethod
+    def new_listing(cls, base: str, start_price: float, *, perpetual: bool) -> Listing:
+        """Return a listing; swaps trade in whole contracts, which are the smaller the dearer the base is."""
+        listing = super().new_listing(base, start_price, perpetual=perpetual)
+        if not perpetual:
+            return listing
+        contract = next(size for above, size in CONTRACTS if start_price > above)
+        return replace(listing, lot_scale=0, contract=contract)
 
     def counted(self, text: str) -> bool:
         """Subscribe, unsubscribe and login count; a ping does not."""

@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterable
 from typing import ClassVar
 
-from ingestion.simulator.binance_rest import BinanceRest, dump
 from ingestion.simulator.dialect import Connection, Heartbeat, Publication
+from ingestion.simulator.dialects.binance.rest import BinanceRest, dump
 from ingestion.simulator.limits import Allowance
 from ingestion.simulator.listing import MINUTE_MS, Aggregate, Kline, Listing, Trade
 
 
-class Binance(BinanceRest):
+class BinanceDialect(BinanceRest):
     """Spot market `spot`, futures market `futures`; combined sockets wrap frames in `{"stream", "data"}`."""
 
     name = "binance"
@@ -28,6 +28,9 @@ class Binance(BinanceRest):
     streams: ClassVar[dict[str, int]] = {"spot": 1024, "futures": 200}
     heartbeat: ClassVar[dict[str, Heartbeat]] = {"spot": Heartbeat(20.0, 60.0), "futures": Heartbeat(180.0, 600.0)}
     lifetime_seconds = 86_400.0
+    share = 0.5
+    streams_in_path = True
+    weight_headers = ("X-MBX-USED-WEIGHT", "X-MBX-USED-WEIGHT-1M")
     ban_after = 10
 
     @property
