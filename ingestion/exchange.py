@@ -59,7 +59,8 @@ class Fees(NamedTuple):
     perpetual_taker: float
 
 
-class Example(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Example:
     """A frame with one trade as the exchange sends it, and what it says. Contract tests start from it.
 
     `price` stands in the frame exactly as it is written here.
