@@ -208,6 +208,6 @@ def decimal_text(mantissa: int, scale: int) -> str:
     sign, digits = ("-", str(-mantissa)) if mantissa < 0 else ("", str(mantissa))
     if scale:
         digits = digits.rjust(scale + 1, "0")
-        whole, part = digits[:-scale], digits[-scale:].rstrip("0")
-        digits = f"{whole}.{part}" if part else whole
+        units, part = digits[:-scale], digits[-scale:].rstrip("0")
+        digits = f"{units}.{part}" if part else units
     return sign + digits

@@ -40,17 +40,23 @@ def key_at(buffer: Bytes, at: int, stop: int, likely: int, obj: int, table: Tabl
 
 
 @inlined
+def _truth(buffer: Bytes, at: int, stop: int) -> int:
+    """Return 1 for true, 0 for false, -1 for neither."""
+    if stop - at == 4 and same(buffer, at, TRUE, 0, 4):
+        return 1
+    return 0 if stop - at == 5 and same(buffer, at, FALSE, 0, 5) else -1
+
+
+@inlined
 def bare(buffer: Bytes, at: int, end: int, kind: int, slot: int, values: Integers) -> int:
     """Read true, false or a whole number; return where it ends, or -1."""
     stop = at
     while stop < end and buffer[stop] not in (COMMA, CLOSE, CLOSE_LIST):
         stop += 1
     if kind in (FLAG, DENIAL):
-        true = stop - at == 4 and same(buffer, at, TRUE, 0, 4)
-        if not true and not (stop - at == 5 and same(buffer, at, FALSE, 0, 5)):
-            return -1
-        values[slot] = true == (kind == FLAG)
-        return stop
+        truth = _truth(buffer, at, stop)
+        values[slot] = truth if kind == FLAG else 1 - truth
+        return stop if truth >= 0 else -1
     number = digits(buffer, at, stop, MOST_TIME_DIGITS if kind == MILLISECONDS else MOST_DIGITS)
     if number < 0 or (buffer[at] == ZERO and stop - at > 1) or (kind == MILLISECONDS and number == 0):
         return -1

@@ -6,6 +6,7 @@ it (another key, white space, an escape, an exponent) makes the scanner leave th
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -96,9 +97,9 @@ class Table(NamedTuple):
 def table(grammar: Grammar) -> Table:
     """Lay a grammar out for the scanner."""
     objects = _objects(grammar)
-    fields = [field for obj in objects for field in obj.keys.values()]
-    keys = [key for obj in objects for key in obj.keys]
-    texts = keys + [text for field in fields for text in field.texts]
+    fields = list(chain.from_iterable(obj.keys.values() for obj in objects))
+    keys = list(chain.from_iterable(obj.keys for obj in objects))
+    texts = [*keys, *chain.from_iterable(field.texts for field in fields)]
     lengths = [len(text) for text in texts]
     counts = [len(field.texts) for field in fields]
     return Table(
@@ -111,7 +112,7 @@ def table(grammar: Grammar) -> Table:
         choices=len(keys) + _starts(counts)[:-1],
         counts=_integers(counts),
         begins=_starts([len(obj.keys) for obj in objects]),
-        needed=_integers([bits for obj in objects for bits in _bits(obj)]),
+        needed=_integers(list(chain.from_iterable(map(_bits, objects)))),
         records=_integers([obj.record for obj in objects]),
         roots=len(grammar.roots),
         clocked_by_trades=int(grammar.clocked_by_trades),

@@ -110,7 +110,11 @@ def _frame(  # noqa: C901, PLR0911, PLR0912, PLR0915 - taken apart it reads half
     rows: Words,
     row: int,
 ) -> int:
-    """Read obj frame; return the number of rows afterwards, or -1 when it is not of the plain shape."""
+    """Read one frame; return the number of rows afterwards, or -1 when it is not of the plain shape.
+
+    One state machine with its state in local variables: numba counts references to each array of the table wherever
+    the table is handed to another function, inlined or not, and this loop would hand it over for every key.
+    """
     obj, outer, listed, known, outer_known, likely, outer_likely, latest = 0, -1, False, 0, 0, 0, 0, 0
     _begin(values)
     values[CLOCK] = 0

@@ -53,27 +53,39 @@ class Admin:
         return web.json_response({"status": "ok"})
 
     async def _state(self, _: web.Request) -> web.Response:
-        one = self._simulator
-        state = {"clock": one.clock(), "trades_sent": one.sent, "finished": one.finished, "clients": len(one.clients)}
-        state |= {"listings": len(one.listings), "faults_active": len(one.faults.active)}
-        return web.json_response(state | {"faults_struck": dict(one.faults.struck)})
+        simulator = self._simulator
+        state = {
+            "clock": simulator.clock(),
+            "trades_sent": simulator.sent,
+            "finished": simulator.finished,
+            "clients": len(simulator.clients),
+        }
+        state |= {"listings": len(simulator.listings), "faults_active": len(simulator.faults.active)}
+        return web.json_response(state | {"faults_struck": dict(simulator.faults.struck)})
 
     async def _violations(self, _: web.Request) -> web.Response:
         return web.json_response(self._simulator.violations.seen)
 
     async def _tape(self, request: web.Request) -> web.Response:
         exchange, symbol = request.match_info["exchange"], request.match_info["symbol"]
-        for one in self._simulator.listings:
-            if (one.exchange, one.symbol) == (exchange, symbol):
+        for listing in self._simulator.listings:
+            if (listing.exchange, listing.symbol) == (exchange, symbol):
                 after = request.query.get("after", "0")
                 if not after.isdigit():
                     raise web.HTTPBadRequest(text="after is the id of a trade")
-                rows = one.tape.rows(bisect_right(one.tape.ids, int(after)), len(one.tape))
-                return web.json_response([
-                    {"id": t.id, "at": t.at, "price": one.price(t.price), "quantity": one.quantity(t.quantity),
-                     "taker_buys": t.taker_buys}
-                    for t in rows
-                ])  # fmt: skip
+                rows = listing.tape.rows(bisect_right(listing.tape.ids, int(after)), len(listing.tape))
+                return web.json_response(
+                    [
+                        {
+                            "id": t.id,
+                            "at": t.at,
+                            "price": listing.price(t.price),
+                            "quantity": listing.quantity(t.quantity),
+                            "taker_buys": t.taker_buys,
+                        }
+                        for t in rows
+                    ]
+                )
         raise web.HTTPNotFound(text=f"{exchange} does not list {symbol}")
 
     async def _faults(self, _: web.Request) -> web.Response:

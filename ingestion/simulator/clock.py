@@ -32,7 +32,7 @@ class Clock:
             self._speed, self._began = 1.0, time.time_ns()
 
     async def until(self, at: int) -> bool:
-        """Wait for a moment; at speed 0 it comes at once. Tell whether there was anything to wait for."""
+        """Wait for a moment; at speed 0 it comes at once. Return whether there was anything to wait for."""
         if self._speed == 0:
             self._start = max(self._start, at)
             return False

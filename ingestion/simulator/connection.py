@@ -41,20 +41,20 @@ class Client:
         """Queue a text frame."""
         self.write(frames.frame(text.encode()))
 
-    def publish(self, key: str, payload: bytes, whole: bytes) -> None:
+    def publish(self, key: str, payload: bytes, wire_frame: bytes) -> None:
         """Queue data of a stream; `whole` is the payload in its frame."""
         if self.mute:
             return
         if self.combined:
-            whole = frames.frame(b'{"stream":"%s","data":%s}' % (key.encode(), payload))
-        self.write(whole)
+            wire_frame = frames.frame(b'{"stream":"%s","data":%s}' % (key.encode(), payload))
+        self.write(wire_frame)
 
-    def write(self, whole: bytes) -> None:
+    def write(self, wire_frame: bytes) -> None:
         """Queue a frame as it is."""
         if self.silent or self.closing:
             return
-        self._waiting.append(whole)
-        self._size += len(whole)
+        self._waiting.append(wire_frame)
+        self._size += len(wire_frame)
         if self._size > MOST_BYTES:
             self.abort()
         elif not self._flushing:

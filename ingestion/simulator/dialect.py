@@ -1,5 +1,6 @@
 """What the server needs from each exchange's dialect, and what dialects share."""
 
+import json
 import math
 from abc import ABC, abstractmethod
 from collections import defaultdict
@@ -89,7 +90,7 @@ class Dialect(ABC):
 
     def __post_init__(self) -> None:
         """Index the listings."""
-        self.by_symbol = {(one.perpetual, one.exchange_symbol): one for one in self.listings}
+        self.by_symbol = {(listing.perpetual, listing.exchange_symbol): listing for listing in self.listings}
 
     @classmethod
     def spell(cls, base: str, *, perpetual: bool) -> str:  # noqa: ARG003 - most spell both markets alike
@@ -146,7 +147,7 @@ class Dialect(ABC):
         """Return this exchange's answer to a parameter that it can not read."""
 
     def counted(self, text: str) -> bool:  # noqa: ARG002 - one exchange looks
-        """Tell whether a text frame counts against `messages`."""
+        """Whether a text frame counts against `messages`."""
         return True
 
     @property
@@ -162,8 +163,8 @@ class Dialect(ABC):
         """Answer a message that is one too many."""
         connection.close(1008, "Too many requests")
 
-    def wanted(self, market: str, key: str) -> bool:
-        """Tell whether anybody is subscribed to a stream."""
+    def subscribed(self, market: str, key: str) -> bool:
+        """Whether a stream has subscribers."""
         return bool(self.subscribers.get((market, key)))
 
     def subscribe(self, connection: Connection, key: str) -> None:
@@ -209,3 +210,8 @@ def funding_rate(listing: Listing, at: int) -> str:
     """Return a small rate that depends on nothing but symbol and time."""
     spread = (sum(listing.base.encode()) * 7919 + at // FUNDING_MS * 104_729) % 400 - 150
     return f"{spread / 1_000_000:.8f}"
+
+
+def dump(value: object) -> str:
+    """Write compact JSON."""
+    return json.dumps(value, separators=(",", ":"))

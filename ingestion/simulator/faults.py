@@ -62,7 +62,7 @@ class Fault:
     began: float = field(default_factory=time.monotonic)
 
     def concerns(self, exchange: str, symbol: str = "") -> bool:
-        """Tell whether it applies."""
+        """Whether it strikes this exchange, and this symbol if there is one."""
         return self.exchange in {"", exchange} and (not symbol or self.symbol in {"", symbol})
 
     @property

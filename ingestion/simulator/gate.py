@@ -65,7 +65,7 @@ class Gate:
         return exchange.refused(window.free_in() + 1, banned=False)
 
     def _breached_again(self, address: str) -> bool:
-        """Count a breach; tell whether the address goes on without listening."""
+        """Count a breach; return whether the address goes on without listening."""
         after = self._exchange.ban_after
         if after is None:
             return False

@@ -48,20 +48,21 @@ class Generator:
         self._usual = rate * BLOCK_MS / 1000 / fills  # takers a block
         self._excited = self._usual * BRANCHING
         weights = [
-            dialects()[one.exchange].share * (PERPETUAL_WEIGHT if one.perpetual else 1.0)
-            / (1 + bases.index(one.base)) ** 0.8
-            for one in listings
-        ]  # fmt: skip
+            dialects()[listing.exchange].share
+            * (PERPETUAL_WEIGHT if listing.perpetual else 1.0)
+            / (1 + bases.index(listing.base)) ** 0.8
+            for listing in listings
+        ]
         self._weights = np.array(weights) / sum(weights)
-        for one, weight in zip(listings, self._weights, strict=True):
-            one.notional_a_minute = float(weight) * rate / fills * 60 * MEDIAN_NOTIONAL * math.exp(SPREAD**2 / 2)
+        for listing, weight in zip(listings, self._weights, strict=True):
+            listing.notional_a_minute = float(weight) * rate / fills * 60 * MEDIAN_NOTIONAL * math.exp(SPREAD**2 / 2)
         self._bias = self._random.normal(0, 2e-5, len(listings))
         self._ids = [FIRST_ID] * len(listings)
-        self._ticks = np.array([10.0**one.price_scale for one in listings])
-        self._lots = np.array([10.0**one.lot_scale / float(one.contract) for one in listings])
+        self._ticks = np.array([10.0**listing.price_scale for listing in listings])
+        self._lots = np.array([10.0**listing.lot_scale / float(listing.contract) for listing in listings])
 
     def blocks(self) -> Iterator[tuple[int, list[tuple[Listing, Trade]]]]:
-        """Yield the end of each block (milliseconds) with its trades in order of time, for ever."""
+        """Yield the end of each block (milliseconds) with its trades in order of time, without end."""
         while True:
             trades = self._block()
             self._now += BLOCK_MS
@@ -103,8 +104,8 @@ class Generator:
         return self._numbered(columns, (side > 0)[taker])
 
     def _numbered(self, columns: tuple[Ints, Ints, Ints, Ints], buys: Flags) -> list[tuple[Listing, Trade]]:
-        found, ids, listings = [], self._ids, self._listings
-        for k, at, ticks, lots, bought in zip(*(one.tolist() for one in columns), buys.tolist(), strict=True):
+        trades, ids, listings = [], self._ids, self._listings
+        for k, at, ticks, lots, bought in zip(*(column.tolist() for column in columns), buys.tolist(), strict=True):
             ids[k] += 1
-            found.append((listings[k], Trade(ids[k], at, ticks, lots, bought)))
-        return found
+            trades.append((listings[k], Trade(ids[k], at, ticks, lots, bought)))
+        return trades

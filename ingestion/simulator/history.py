@@ -37,10 +37,16 @@ class History:
         last = np.append(first[1:], len(buckets)) - 1
         add = np.add.reduceat
         return History(
-            buckets[first], self.open[first], np.maximum.reduceat(self.high, first),
-            np.minimum.reduceat(self.low, first), self.close[last], add(self.volume, first),
-            add(self.taker_buy_volume, first), add(self.count, first), self.last_id[last],
-        )  # fmt: skip
+            buckets[first],
+            self.open[first],
+            np.maximum.reduceat(self.high, first),
+            np.minimum.reduceat(self.low, first),
+            self.close[last],
+            add(self.volume, first),
+            add(self.taker_buy_volume, first),
+            add(self.count, first),
+            self.last_id[last],
+        )
 
 
 def draw(listing: Listing, *, seed: int, start: int, days: int = DAYS) -> History:
@@ -114,20 +120,30 @@ class Past:
         if not known:
             return []
         minute = max(next(iter(known)), since)
-        found = []
+        klines = []
         while minute < until and minute <= now:
             if (kline := listing.tape.quiet_minute(minute)) is not None:
-                found.append(kline)
+                klines.append(kline)
             minute += MINUTE_MS
-        return found
+        return klines
 
 
 def _merge(have: Kline | None, row: Kline, bucket: int) -> Kline:
     if have is None:
         return Kline(
-            bucket, row.open, row.high, row.low, row.close, row.volume, row.taker_buy_volume, row.quote,
-            row.taker_buy_quote, row.count, row.first_id, row.last_id,
-        )  # fmt: skip
+            bucket,
+            row.open,
+            row.high,
+            row.low,
+            row.close,
+            row.volume,
+            row.taker_buy_volume,
+            row.quote,
+            row.taker_buy_quote,
+            row.count,
+            row.first_id,
+            row.last_id,
+        )
     have.high, have.low, have.close = max(have.high, row.high), min(have.low, row.low), row.close
     have.volume += row.volume
     have.taker_buy_volume += row.taker_buy_volume

@@ -12,8 +12,8 @@ EACH_SECONDS = 0.5
 
 
 async def keep(exchanges: Iterable[Dialect], clients: set[Client]) -> None:
-    """Look after all connections, for ever."""
-    by_name = {one.name: one for one in exchanges}
+    """Look after all connections, as long as the simulator runs."""
+    by_name = {exchange.name: exchange for exchange in exchanges}
     while True:
         await asyncio.sleep(EACH_SECONDS)
         now = time.monotonic()

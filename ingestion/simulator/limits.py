@@ -23,7 +23,7 @@ class Window:
     total: int = 0
 
     def over(self, weight: int = 1) -> bool:
-        """Count an event; tell whether it is one too many."""
+        """Count an event; return whether it is one too many."""
         now = time.monotonic()
         while self.events and self.events[0][0] <= now - self.seconds:
             self.total -= self.events.popleft()[1]

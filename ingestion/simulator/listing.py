@@ -109,15 +109,17 @@ class Tape:
 
     def grouped(self, start: int, end: int) -> list[Aggregate]:
         """Return the aggregates of the trades at positions start to end."""
-        found: list[Aggregate] = []
+        aggregates: list[Aggregate] = []
         for n in range(start, end):
-            one, identity = self[n], self.aggregates[n]
-            if found and found[-1].id == identity:
-                had = found[-1]
-                found[-1] = had._replace(last_id=one.id, quantity=had.quantity + one.quantity)
+            trade, identity = self[n], self.aggregates[n]
+            if aggregates and aggregates[-1].id == identity:
+                before = aggregates[-1]
+                aggregates[-1] = before._replace(last_id=trade.id, quantity=before.quantity + trade.quantity)
             else:
-                found.append(Aggregate(identity, one.id, one.id, one.at, one.price, one.quantity, one.taker_buys))
-        return found
+                aggregates.append(
+                    Aggregate(identity, trade.id, trade.id, trade.at, trade.price, trade.quantity, trade.taker_buys)
+                )
+        return aggregates
 
     def rows(self, start: int, end: int) -> list[Trade]:
         """Return the trades at positions start to end, as far as there are any."""

@@ -25,5 +25,5 @@ class Options:
     days: int = 21  # of invented past before the start
     replay: Iterator[Block] | None = None
     listings: list[Listing] = field(default_factory=list)
-    wait: bool = True  # a replay begins with the first subscription, so that nobody misses its beginning
+    wait: bool = True  # a replay begins with the first subscription, so that no client misses its beginning
     kept_trades: int | None = None  # of each listing; the default depends on how many listings there are

@@ -50,8 +50,8 @@ class Outgoing:
         out = self._spoiled(listing, text)
         if self._old.setdefault(key, text) is not text and self._hit(FaultKind.STALE, listing):
             out.append(self._old[key])
-        if (held := self._held.pop(key, None)) is not None:
-            out.append(held)
+        if (earlier := self._held.pop(key, None)) is not None:
+            out.append(earlier)
         return out
 
     def _spoiled(self, listing: Listing, text: bytes) -> list[bytes]:
@@ -84,10 +84,10 @@ class Outgoing:
 
 
 def _to_all(subscribers: Iterable[Connection], key: str, payload: bytes) -> None:
-    whole = frame(payload)
+    wire_frame = frame(payload)
     for client in tuple(subscribers):
         if isinstance(client, Client):
-            client.publish(key, payload, whole)
+            client.publish(key, payload, wire_frame)
 
 
 def _with_price(text: bytes, field: bytes, price: bytes) -> bytes:

@@ -31,7 +31,7 @@ class Player:
     ) -> None:
         """Play these blocks; `after` is called with the number of trades sent, after each moment's trades."""
         self._blocks, self._clock, self._outgoing, self._clients = blocks, clock, outgoing, clients
-        self._exchanges = [one.exchange for one in outgoing.values()]
+        self._exchanges = [delivery.exchange for delivery in outgoing.values()]
         self._after = after
         self._open_minute: int | None = None
         self.sent = 0
@@ -103,7 +103,7 @@ class Player:
         return (listing for exchange in self._exchanges for listing in exchange.listings)
 
     async def refresh(self) -> None:
-        """Send forming candles and funding rates each second, for ever."""
+        """Send forming candles and funding rates each second, as long as the simulator runs."""
         while True:
             await asyncio.sleep(FORMING_SECONDS)
             for listing in self._listings():

@@ -24,11 +24,11 @@ def read(path: Path) -> pl.DataFrame:
         frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise InputError(f"{path}: {error}") from error
-    name = next((one for one in TIMES if one in frame.columns), None)
+    name = next((column for column in TIMES if column in frame.columns), None)
     needed = {"open", "high", "low", "close", "volume"} if is_candles(frame) else {"price", "quantity"}
     if name is None or not needed <= set(frame.columns) or len(frame) == 0:
-        wanted = f"one of {', '.join(TIMES)}; and price, quantity or open, high, low, close, volume"
-        raise InputError(f"{path}: rows with {wanted} are needed, found {len(frame)} rows of {frame.columns}")
+        columns = f"one of {', '.join(TIMES)}; and price, quantity or open, high, low, close, volume"
+        raise InputError(f"{path}: rows with {columns} are needed, found {len(frame)} rows of {frame.columns}")
     try:
         return frame.with_columns(_milliseconds(frame[name]).alias("at")).sort("at", maintain_order=True)
     except pl.exceptions.PolarsError as error:
@@ -43,7 +43,7 @@ def _milliseconds(column: pl.Series) -> pl.Series:
 
 
 def is_candles(frame: pl.DataFrame) -> bool:
-    """Tell candles from trades."""
+    """Whether rows are candles; otherwise they are trades."""
     return "open" in frame.columns
 
 
@@ -56,7 +56,7 @@ def listing_for(
     price_scale = max(_decimals(frame[name], decimals) for name in names)
     scale = _decimals(frame[quantity], decimals)
     if is_candles(frame):  # the smallest candle must be divisible among its trades
-        smallest = min((one for v in frame[quantity] if (one := _units(v, scale)) > 0), default=1)
+        smallest = min((units for v in frame[quantity] if (units := _units(v, scale)) > 0), default=1)
         while smallest * 10 ** (scale - _decimals(frame[quantity], decimals)) < MOST_TRADES_OF_A_CANDLE:
             scale += 1
     name = dialects()[exchange].spell(base, perpetual=perpetual)
@@ -126,9 +126,9 @@ def _expanded(frame: pl.DataFrame, listing: Listing) -> Iterator[Trade]:
             yield Trade(identity, at + step * (MINUTE_MS // 4), ticks, part, step % 2 == 1)
 
 
-def blocks(found: list[tuple[Listing, Iterator[Trade]]]) -> Iterator[Block]:
+def blocks(tapes: list[tuple[Listing, Iterator[Trade]]]) -> Iterator[Block]:
     """Merge the trades of several listings by time and cut them into blocks; quiet stretches are skipped in one."""
-    each = [((trade, listing) for trade in of) for listing, of in found]
+    each = [((trade, listing) for trade in of) for listing, of in tapes]
     block: list[tuple[Listing, Trade]] = []
     end = 0
     for trade, listing in heapq.merge(*each, key=lambda pair: pair[0].at):

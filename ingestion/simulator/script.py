@@ -43,8 +43,8 @@ def _checked(where: str, entry: str | dict[str, Any]) -> dict[str, Any]:
 
 
 def _when(entry: dict[str, Any]) -> None:
-    given = [name for name in WHEN if name in entry]
-    if len(given) != 1 or float(entry[given[0]]) < 0:
+    moments = [name for name in WHEN if name in entry]
+    if len(moments) != 1 or float(entry[moments[0]]) < 0:
         raise InputError("say when: either `after` in seconds or `at_trade`")
 
 
@@ -57,18 +57,20 @@ class Script:
 
     def __init__(self, entries: list[dict[str, Any]]) -> None:
         """Follow the entries of `read_script`."""
-        self._timed = sorted((one for one in entries if "after" in one), key=lambda one: float(one["after"]))
-        self._counted = sorted((one for one in entries if "at_trade" in one), key=lambda one: int(one["at_trade"]))
+        self._timed = sorted((entry for entry in entries if "after" in entry), key=lambda entry: float(entry["after"]))
+        self._counted = sorted(
+            (entry for entry in entries if "at_trade" in entry), key=lambda entry: int(entry["at_trade"])
+        )
 
     async def play(self, faults: Faults) -> None:
         """Begin the faults given by time."""
         passed = 0.0
-        for one in self._timed:
-            await asyncio.sleep(float(one["after"]) - passed)
-            passed = float(one["after"])
-            faults.add(**_what(one))
+        for entry in self._timed:
+            await asyncio.sleep(float(entry["after"]) - passed)
+            passed = float(entry["after"])
+            faults.add(**_what(entry))
 
-    def at_trade(self, sent: int, faults: Faults) -> None:
+    def at_trade(self, count: int, faults: Faults) -> None:
         """Begin the faults whose trade was sent."""
-        while self._counted and int(self._counted[0]["at_trade"]) <= sent:
+        while self._counted and int(self._counted[0]["at_trade"]) <= count:
             faults.add(**_what(self._counted.pop(0)))

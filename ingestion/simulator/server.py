@@ -1,4 +1,4 @@
-"""The simulator's process: one port, three exchanges by path prefix, and `/admin`."""
+"""The simulator's process: one port, each exchange behind a path prefix, and `/admin`."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ KEPT_OF_FEW = 2_000_000
 
 
 class Simulator:
-    """All three exchanges. `url` is where they are."""
+    """All simulated exchanges. `url` is where they are."""
 
     def __init__(self, options: Options, script: Script | None = None) -> None:
         """Draw the past, set the clock, and put the last minute's trades on the tapes."""
@@ -47,10 +47,15 @@ class Simulator:
         blocks, self._clock, start = self._beginning()
         self.past = Past(seed=options.seed, start=start, days=0 if options.replay is not None else options.days)
         self.exchanges = [
-            kind([one for one in self.listings if one.exchange == kind.name], self.past, self.clock, self._note)
-            for kind in dialects().values()
+            dialect(
+                [listing for listing in self.listings if listing.exchange == dialect.name],
+                self.past,
+                self.clock,
+                self._note,
+            )
+            for dialect in dialects().values()
         ]
-        outgoing = {one.name: Outgoing(one, self.faults) for one in self.exchanges}
+        outgoing = {exchange.name: Outgoing(exchange, self.faults) for exchange in self.exchanges}
         self.player = Player(blocks, clock=self._clock, outgoing=outgoing, clients=self.clients, after=self._sent)
         if options.replay is None:
             self.player.skip(self._clock.now())
@@ -75,9 +80,9 @@ class Simulator:
         """Set how much of each tape is kept."""
         few = len(self.listings) <= FEW_LISTINGS
         for listing in self.listings:
-            kept = self.options.kept_trades or (KEPT_OF_FEW if few else listing.tape.keep)
+            most = self.options.kept_trades or (KEPT_OF_FEW if few else listing.tape.keep)
             listing.tape.together = self.options.sweeps or self.options.replay is not None
-            listing.tape.keep, listing.tape.keep_minutes = kept, KEPT_OF_FEW if few else listing.tape.keep_minutes
+            listing.tape.keep, listing.tape.keep_minutes = most, KEPT_OF_FEW if few else listing.tape.keep_minutes
 
     def clock(self) -> int:
         """Return the exchanges' time, milliseconds."""
@@ -97,8 +102,8 @@ class Simulator:
     def _note(self, exchange: str, what: str) -> None:
         self.violations.note(exchange, what)
 
-    def _sent(self, sent: int) -> None:
-        self.script.at_trade(sent, self.faults)
+    def _sent(self, count: int) -> None:
+        self.script.at_trade(count, self.faults)
         if self.faults.active:
             strike(self.faults, self.exchanges, self.clients)
 
@@ -121,9 +126,13 @@ class Simulator:
         for exchange in self.exchanges:
             prefix, gate = f"/{exchange.name}", Gate(exchange, self.faults, self.violations, addresses)
             acceptor = Acceptor(
-                exchange, faults=self.faults, violations=self.violations, addresses=addresses, clients=self.clients,
+                exchange,
+                faults=self.faults,
+                violations=self.violations,
+                addresses=addresses,
+                clients=self.clients,
                 subscribed=self.subscribed,
-            )  # fmt: skip
+            )
             for path, handler in exchange.routes().items():
                 app.router.add_get(prefix + path, gate.guard(path, handler))
             for path, market in exchange.sockets.items():

@@ -13,7 +13,7 @@ def strike(faults: Faults, exchanges: list[Dialect], clients: set[Client]) -> No
     if not any(fault.kind in WHOLE for fault in faults.active.values()):
         return
     for exchange in exchanges:
-        hit = {id(one) for subscribers in exchange.subscribers.values() for one in subscribers}
+        hit = {id(client) for subscribers in exchange.subscribers.values() for client in subscribers}
         struck = [client for client in clients if id(client) in hit and not client.closing and not client.silent]
         for kind in WHOLE if struck else ():
             if (fault := faults.hit(kind, exchange.name)) is not None:

@@ -7,10 +7,27 @@ from ingestion.simulator.dialects import dialects
 from ingestion.simulator.listing import Listing
 
 PRICES = {
-    "BTC": 64_000.0, "ETH": 3_200.0, "SOL": 155.0, "XRP": 0.61, "BNB": 585.0, "DOGE": 0.135, "ADA": 0.46, "TRX": 0.12,
-    "AVAX": 34.0, "LINK": 14.2, "DOT": 6.9, "LTC": 82.0, "BCH": 440.0, "NEAR": 6.2, "UNI": 9.4, "APT": 8.8,
-    "ATOM": 8.1, "ETC": 26.0, "XLM": 0.105, "FIL": 5.7,
-}  # fmt: skip
+    "BTC": 64_000.0,
+    "ETH": 3_200.0,
+    "SOL": 155.0,
+    "XRP": 0.61,
+    "BNB": 585.0,
+    "DOGE": 0.135,
+    "ADA": 0.46,
+    "TRX": 0.12,
+    "AVAX": 34.0,
+    "LINK": 14.2,
+    "DOT": 6.9,
+    "LTC": 82.0,
+    "BCH": 440.0,
+    "NEAR": 6.2,
+    "UNI": 9.4,
+    "APT": 8.8,
+    "ATOM": 8.1,
+    "ETC": 26.0,
+    "XLM": 0.105,
+    "FIL": 5.7,
+}
 
 
 def bases(count: int) -> list[str]:

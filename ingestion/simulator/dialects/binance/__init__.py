@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import ClassVar
 
-from ingestion.simulator.dialect import Connection, Heartbeat, Publication
-from ingestion.simulator.dialects.binance.rest import BinanceRest, dump
+from ingestion.simulator.dialect import Connection, Heartbeat, Publication, dump
+from ingestion.simulator.dialects.binance.rest import BinanceRest
 from ingestion.simulator.limits import Allowance
 from ingestion.simulator.listing import MINUTE_MS, Aggregate, Kline, Listing, Trade
 
@@ -38,7 +38,7 @@ class BinanceDialect(BinanceRest):
         """Pings and pongs are messages, too."""
         return True
 
-    def market(self, listing: Listing, key: str) -> str:  # noqa: ARG002
+    def market(self, listing: Listing, key: str) -> str:  # noqa: ARG002 - all streams of a listing share a market
         """Return spot or futures."""
         return "futures" if listing.perpetual else "spot"
 
@@ -46,10 +46,10 @@ class BinanceDialect(BinanceRest):
         """Write one `trade` a fill, and one `aggTrade` for the fills of a taker at one price."""
         low, market = listing.exchange_symbol.lower(), self.market(listing, "")
         singly, together = f"{low}@trade", f"{low}@aggTrade"
-        if self.wanted(market, singly):
+        if self.subscribed(market, singly):
             for t in trades:
                 yield singly, self._event(listing, "trade", f'"t":{t.id}', t)
-        if self.wanted(market, together):
+        if self.subscribed(market, together):
             size = len(listing.tape)
             for g in listing.tape.grouped(size - len(trades), size):
                 yield together, self._event(listing, "aggTrade", f'"a":{g.id},"f":{g.first_id},"l":{g.last_id}', g)
@@ -65,12 +65,24 @@ class BinanceDialect(BinanceRest):
         """Write `kline`."""
         s = listing.exchange_symbol
         k = {
-            "t": kline.opened_at, "T": kline.opened_at + MINUTE_MS - 1, "s": s, "i": "1m", "f": kline.first_id,
-            "L": kline.last_id, "o": listing.price(kline.open), "c": listing.price(kline.close),
-            "h": listing.price(kline.high), "l": listing.price(kline.low), "v": listing.quantity(kline.volume),
-            "n": kline.count, "x": closed, "q": listing.quote(kline.quote),
-            "V": listing.quantity(kline.taker_buy_volume), "Q": listing.quote(kline.taker_buy_quote), "B": "0",
-        }  # fmt: skip
+            "t": kline.opened_at,
+            "T": kline.opened_at + MINUTE_MS - 1,
+            "s": s,
+            "i": "1m",
+            "f": kline.first_id,
+            "L": kline.last_id,
+            "o": listing.price(kline.open),
+            "c": listing.price(kline.close),
+            "h": listing.price(kline.high),
+            "l": listing.price(kline.low),
+            "v": listing.quantity(kline.volume),
+            "n": kline.count,
+            "x": closed,
+            "q": listing.quote(kline.quote),
+            "V": listing.quantity(kline.taker_buy_volume),
+            "Q": listing.quote(kline.taker_buy_quote),
+            "B": "0",
+        }
         yield f"{s.lower()}@kline_1m", dump({"e": "kline", "E": self.clock(), "s": s, "k": k})
 
     def funding_frames(self, listing: Listing, rate: str, funded_at: int) -> Iterable[Publication]:

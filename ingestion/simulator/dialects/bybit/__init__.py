@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import ClassVar
 
-from ingestion.simulator.dialect import Connection, Publication
-from ingestion.simulator.dialects.bybit.rest import BybitRest, dump, execution_id, sequence
+from ingestion.simulator.dialect import Connection, Publication, dump
+from ingestion.simulator.dialects.bybit.rest import BybitRest, execution_id, sequence
 from ingestion.simulator.limits import Allowance
 from ingestion.simulator.listing import MINUTE_MS, Kline, Listing, Trade
 
@@ -26,14 +26,14 @@ class BybitDialect(BybitRest):
     idle_seconds = 600.0
     share = 0.28
 
-    def market(self, listing: Listing, key: str) -> str:  # noqa: ARG002
+    def market(self, listing: Listing, key: str) -> str:  # noqa: ARG002 - all streams of a listing share a category
         """Return the category."""
         return "linear" if listing.perpetual else "spot"
 
     def trade_frames(self, listing: Listing, trades: list[Trade]) -> Iterable[Publication]:
         """Write one `publicTrade` frame for trades that happened together."""
         s, topic = listing.exchange_symbol, f"publicTrade.{listing.exchange_symbol}"
-        if not self.wanted(self.market(listing, topic), topic):
+        if not self.subscribed(self.market(listing, topic), topic):
             return
         rows = ",".join(
             f'{{"T":{t.at},"s":"{s}","S":"{"Buy" if t.taker_buys else "Sell"}","v":"{listing.quantity(t.quantity)}",'
@@ -47,11 +47,18 @@ class BybitDialect(BybitRest):
         """Write `kline.1`."""
         topic = f"kline.1.{listing.exchange_symbol}"
         row = {
-            "start": kline.opened_at, "end": kline.opened_at + MINUTE_MS - 1, "interval": "1",
-            "open": listing.price(kline.open), "close": listing.price(kline.close), "high": listing.price(kline.high),
-            "low": listing.price(kline.low), "volume": listing.quantity(kline.volume),
-            "turnover": listing.quote(kline.quote), "confirm": closed, "timestamp": self.clock(),
-        }  # fmt: skip
+            "start": kline.opened_at,
+            "end": kline.opened_at + MINUTE_MS - 1,
+            "interval": "1",
+            "open": listing.price(kline.open),
+            "close": listing.price(kline.close),
+            "high": listing.price(kline.high),
+            "low": listing.price(kline.low),
+            "volume": listing.quantity(kline.volume),
+            "turnover": listing.quote(kline.quote),
+            "confirm": closed,
+            "timestamp": self.clock(),
+        }
         yield topic, dump({"topic": topic, "data": [row], "ts": self.clock(), "type": "snapshot"})
 
     def funding_frames(self, listing: Listing, rate: str, funded_at: int) -> Iterable[Publication]:
@@ -59,9 +66,13 @@ class BybitDialect(BybitRest):
         topic = f"tickers.{listing.exchange_symbol}"
         price = listing.price(listing.tape[len(listing.tape) - 1].price)
         data = {
-            "symbol": listing.exchange_symbol, "lastPrice": price, "markPrice": price, "indexPrice": price,
-            "fundingRate": rate, "nextFundingTime": str(funded_at),
-        }  # fmt: skip
+            "symbol": listing.exchange_symbol,
+            "lastPrice": price,
+            "markPrice": price,
+            "indexPrice": price,
+            "fundingRate": rate,
+            "nextFundingTime": str(funded_at),
+        }
         yield topic, dump({"topic": topic, "type": "snapshot", "data": data, "cs": self.clock(), "ts": self.clock()})
 
     def receive(self, connection: Connection, text: str) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar
 
-from ingestion.simulator.dialect import Connection, Publication
-from ingestion.simulator.dialects.okx.rest import OkxRest, candle, dump
+from ingestion.simulator.dialect import Connection, Publication, dump
+from ingestion.simulator.dialects.okx.rest import OkxRest, candle
 from ingestion.simulator.limits import Allowance
 from ingestion.simulator.listing import Kline, Listing, Trade
 
@@ -55,39 +55,45 @@ class OkxDialect(OkxRest):
         wrong = {"event": "error", "code": "60014", "msg": "Requests too frequent", "connId": CONNECTION}
         connection.send(dump(wrong))
 
-    def market(self, listing: Listing, key: str) -> str:  # noqa: ARG002
+    def market(self, listing: Listing, key: str) -> str:  # noqa: ARG002 - spot and swaps share sockets
         """Return the socket that carries a channel."""
         return CHANNELS.get(key.partition(":")[0], "")
 
     def trade_frames(self, listing: Listing, trades: list[Trade]) -> Iterable[Publication]:
         """Write one `trades` frame for the fills of a taker at one price, and one `trades-all` a fill."""
-        one = listing.exchange_symbol
-        together, singly = f"trades:{one}", f"trades-all:{one}"
-        if self.wanted("public", together):
+        symbol = listing.exchange_symbol
+        together, singly = f"trades:{symbol}", f"trades-all:{symbol}"
+        if self.subscribed("public", together):
             size = len(listing.tape)
             for g in listing.tape.grouped(size - len(trades), size):
                 count = g.last_id - g.first_id + 1
                 fill = Trade(g.last_id, g.at, g.price, g.quantity, g.taker_buys)
                 yield together, _trade_frame(listing, "trades", fill, f',"count":"{count}"')
-        if self.wanted("business", singly):
+        if self.subscribed("business", singly):
             for t in trades:
                 yield singly, _trade_frame(listing, "trades-all", t, "")
 
     def kline_frames(self, listing: Listing, kline: Kline, *, closed: bool) -> Iterable[Publication]:
         """Write `candle1m`."""
-        one = listing.exchange_symbol
+        symbol = listing.exchange_symbol
         yield (
-            f"candle1m:{one}",
-            dump({"arg": {"channel": "candle1m", "instId": one}, "data": [candle(listing, kline, closed=closed)]}),
+            f"candle1m:{symbol}",
+            dump({"arg": {"channel": "candle1m", "instId": symbol}, "data": [candle(listing, kline, closed=closed)]}),
         )
 
     def funding_frames(self, listing: Listing, rate: str, funded_at: int) -> Iterable[Publication]:
         """Write `funding-rate`."""
-        one = listing.exchange_symbol
-        row = {"instType": "SWAP", "instId": one, "fundingRate": rate, "fundingTime": str(funded_at),
-               "nextFundingRate": "", "nextFundingTime": str(funded_at + 28_800_000),
-               "ts": str(self.clock())}  # fmt: skip
-        yield f"funding-rate:{one}", dump({"arg": {"channel": "funding-rate", "instId": one}, "data": [row]})
+        symbol = listing.exchange_symbol
+        row = {
+            "instType": "SWAP",
+            "instId": symbol,
+            "fundingRate": rate,
+            "fundingTime": str(funded_at),
+            "nextFundingRate": "",
+            "nextFundingTime": str(funded_at + 28_800_000),
+            "ts": str(self.clock()),
+        }
+        yield f"funding-rate:{symbol}", dump({"arg": {"channel": "funding-rate", "instId": symbol}, "data": [row]})
 
     def receive(self, connection: Connection, text: str) -> None:
         """Answer subscribe, unsubscribe and the text ping."""
@@ -97,7 +103,7 @@ class OkxDialect(OkxRest):
         try:
             request = json.loads(text)
             operation, arguments = request["op"], request["args"]
-            channels = [(one["channel"], one.get("instId", "")) for one in arguments]
+            channels = [(argument["channel"], argument.get("instId", "")) for argument in arguments]
         except (ValueError, KeyError, TypeError):
             wrong = {"event": "error", "code": "60012", "msg": f"Invalid request: {text[:100]}", "connId": CONNECTION}
             connection.send(dump(wrong))
@@ -119,9 +125,9 @@ class OkxDialect(OkxRest):
 
 
 def _trade_frame(listing: Listing, channel: str, t: Trade, more: str) -> str:
-    one = listing.exchange_symbol
+    symbol = listing.exchange_symbol
     return (
-        f'{{"arg":{{"channel":"{channel}","instId":"{one}"}},"data":[{{"instId":"{one}","tradeId":"{t.id}",'
+        f'{{"arg":{{"channel":"{channel}","instId":"{symbol}"}},"data":[{{"instId":"{symbol}","tradeId":"{t.id}",'
         f'"px":"{listing.price(t.price)}","sz":"{listing.quantity(t.quantity)}",'
         f'"side":"{"buy" if t.taker_buys else "sell"}","ts":"{t.at}"{more},"source":"0"}}]}}'
     )
