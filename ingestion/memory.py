@@ -1,4 +1,4 @@
-"""What the event log already has: read at start, so that a restart loses and doubles nothing."""
+"""The end of the event log, read at start, so that a restart loses and doubles nothing."""
 
 from collections.abc import Iterable
 
@@ -15,14 +15,12 @@ WINDOW = 15 * clock.MINUTE
 CHUNK = 2_000
 LONGEST = TIMEFRAMES[-1].value
 """The last message of a symbol's history."""
-
-
 SKEW = clock.MINUTE
 """How far an exchange's clock may be from ours for `since` to hold."""
 
 
 class Memory:
-    """What the log's last fifteen minutes tell: trades and gaps by exchange and symbol, history by symbol."""
+    """The log's last fifteen minutes: trades and gaps by exchange and symbol, history by symbol."""
 
     def __init__(self, log: EventLog, partitions: int) -> None:
         """Read the tails of all partitions."""
@@ -57,8 +55,8 @@ class Memory:
         since = (newest[0].appended_at if newest else clock.now()) - WINDOW
         while low < high:
             middle = (low + high) // 2
-            found = log.read({position: middle}, most=1, wait_ms=200)
-            low, high = (middle + 1, high) if found and found[0].appended_at < since else (low, middle)
+            messages = log.read({position: middle}, most=1, wait_ms=200)
+            low, high = (middle + 1, high) if messages and messages[0].appended_at < since else (low, middle)
         return low
 
     def _take(self, payload: bytes) -> None:
@@ -91,5 +89,5 @@ class Memory:
         return [hole for hole, status in self._gaps.get((exchange, symbol), {}).items() if status in statuses]
 
     def warm(self, symbol: str, exchanges: Iterable[str], now: int) -> bool:
-        """Tell whether the log has a symbol's history and ends so recently that it needs no newer one."""
+        """Return whether the log has a symbol's history and ends so recently that it needs no newer one."""
         return symbol in self._warm and any(now - self.clock.get(name, 0) < WINDOW for name in exchanges)

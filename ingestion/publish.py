@@ -21,7 +21,7 @@ TAIL = 5_000
 
 
 class Publisher:
-    """Takes messages from any thread, in order."""
+    """Appends messages of any thread to the log in the order of `put`; `failure` is what has ended it."""
 
     def __init__(self, log: EventLog, spill: Spill) -> None:
         """Start the thread; what an earlier process spilled goes first."""
@@ -39,7 +39,7 @@ class Publisher:
         self._queue.put((position, payload))
 
     def close(self, seconds: float = 3.0) -> bool:
-        """Append or spill what is queued, within so long; tell whether it was done."""
+        """Append or spill what is queued, within so long; return whether it was done."""
         self._queue.put(None)
         self._thread.join(seconds)
         if self._thread.is_alive():
@@ -64,15 +64,15 @@ class Publisher:
         batch: list[Record] = []
         while len(batch) < MOST_RECORDS:
             try:
-                one = self._queue.get(block=not batch)
+                record = self._queue.get(block=not batch)
             except queue.Empty:
                 break
-            if one is None:
+            if record is None:
                 if not batch:
                     return None
                 self._queue.put(None)
                 break
-            batch.append(one)
+            batch.append(record)
         return batch
 
     def _append(self, batch: list[Record]) -> None:
@@ -112,27 +112,28 @@ class Publisher:
         metrics.SPILL_BYTES.set(0)
 
     def _tail(self, positions: set[Position]) -> set[bytes]:
-        found: set[bytes] = set()
+        """Return the payloads at the log's end: an answer that was lost may have been a yes."""
+        payloads: set[bytes] = set()
         for position in positions:
             end = self._log.end(position)
             offset = max(self._log.begin(position), end - TAIL)
             while offset < end and (messages := self._log.read({position: offset}, wait_ms=100)):
-                found.update(message.payload for message in messages)
+                payloads.update(message.payload for message in messages)
                 offset = messages[-1].offset + 1
-        return found
+        return payloads
 
     def _absorb(self) -> None:
         """Move what is queued to disk, so that memory stays bounded."""
         waiting: list[Record] = []
         while len(waiting) < 100 * MOST_RECORDS:
             try:
-                one = self._queue.get_nowait()
+                record = self._queue.get_nowait()
             except queue.Empty:
                 break
-            if one is None:
+            if record is None:
                 self._closing = True
                 break
-            waiting.append(one)
+            waiting.append(record)
         if waiting:
             self._spill.put(waiting)
         metrics.SPILL_BYTES.set(len(self._spill))

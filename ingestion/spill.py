@@ -4,6 +4,7 @@ Its first eight bytes say where the oldest message that is not yet in the log be
 sends a long spill does not send all of it again.
 """
 
+import itertools
 import os
 import struct
 import zlib
@@ -48,22 +49,17 @@ class Spill:
         if self._end + len(content) > self._most:
             raise UnavailableError(f"{self._path} holds {self._most:,} bytes and may not grow further")
         try:
-            written, reason = os.pwrite(self._file.fileno(), content, self._end), "the disk is full"
+            size, reason = os.pwrite(self._file.fileno(), content, self._end), "the disk is full"
         except OSError as error:
-            written, reason = 0, str(error)
-        if written < len(content):
+            size, reason = 0, str(error)
+        if size < len(content):  # half a record would end the file for the reader, whatever is appended behind it
             self._file.truncate(self._end)
             raise UnavailableError(f"{self._path}: {reason}")
         self._end += len(content)
 
     def take(self, most: int) -> list[Record]:
         """Return up to `most` of the oldest records."""
-        found = []
-        for record in self._read(self._begin):
-            found.append(record)
-            if len(found) == most:
-                break
-        return found
+        return list(itertools.islice(self._read(self._begin), most))
 
     def done(self, records: list[Record]) -> None:
         """Forget the oldest records, which are in the log now."""

@@ -69,7 +69,7 @@ def _batches(path: Path) -> Iterator[tuple[int, list[bytes]]]:
 
 
 def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
-    """Yield whole lines; of one that is too long only the beginning, which no exchange's reader takes."""
+    """Yield lines; of one that is too long only the beginning, which no exchange's reader takes."""
     try:
         while line := file.readline(MOST_LINE):
             yield line
@@ -98,7 +98,7 @@ def _write(exchange: str, decoded: Decoded) -> None:
 
 
 def document(exchange: str, symbols: list[str], row: Rows) -> dict[str, object]:
-    """Write one TRADE row as people read it."""
+    """Return one TRADE row as a JSON object, amounts and ids written as the exchange does."""
     return {
         "exchange": exchange,
         "symbol": symbols[int(row["symbol"])],

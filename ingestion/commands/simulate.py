@@ -1,4 +1,4 @@
-"""`cap simulate`."""
+"""`cap simulate`: the exchanges on this machine, for trying things out and for tests."""
 
 import asyncio
 import signal
@@ -45,11 +45,20 @@ def simulate(
     ] = None,
 ) -> None:
     """Be Binance, Bybit and OKX on this machine: their WebSocket and REST formats, limits and, on demand, faults."""
-    given = settings()
+    config = settings()
     options = Options(
-        given.host, given.simulator_port, seed=seed, rate=rate, symbols=symbols, perpetuals=perpetuals, start=start,
-        speed=speed, sweeps=sweeps, days=days, wait=wait,
-    )  # fmt: skip
+        config.host,
+        config.simulator_port,
+        seed=seed,
+        rate=rate,
+        symbols=symbols,
+        perpetuals=perpetuals,
+        start=start,
+        speed=speed,
+        sweeps=sweeps,
+        days=days,
+        wait=wait,
+    )
     if replay is not None:
         _replay(options, replay, replay_as)
     elif speed == 0:
@@ -70,8 +79,8 @@ def _replay(options: Options, path: Path, replay_as: str) -> None:
 
 async def _run(options: Options, script: Script) -> None:
     stop = asyncio.Event()
-    for one in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(one, stop.set)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with running(options, script) as simulator:
         _greet(simulator)
         await stop.wait()
@@ -79,5 +88,5 @@ async def _run(options: Options, script: Script) -> None:
 
 def _greet(simulator: Simulator) -> None:
     out = Console(stderr=True)
-    what = "a replay" if simulator.options.replay is not None else f"{simulator.options.rate:g} trades/s"
-    out.print(f"simulating {len(simulator.listings)} listings of {', '.join(dialects())} at {simulator.url}: {what}")
+    pace = "a replay" if simulator.options.replay is not None else f"{simulator.options.rate:g} trades/s"
+    out.print(f"simulating {len(simulator.listings)} listings of {', '.join(dialects())} at {simulator.url}: {pace}")

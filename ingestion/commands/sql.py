@@ -1,4 +1,4 @@
-"""`cap sql`: questions to the lake."""
+"""`cap sql`: queries of the lake."""
 
 import sys
 from enum import StrEnum
@@ -17,7 +17,7 @@ MOST_ROWS = 1_000
 
 
 class Format(StrEnum):
-    """How the answer is written."""
+    """Formats of standard output."""
 
     TABLE = "table"
     CSV = "csv"

@@ -45,12 +45,12 @@ def _from_floats(values: npt.NDArray[np.float64]) -> Amounts:
     for decimals in range(MOST_DECIMALS + 1):
         power = 10.0**decimals
         rounded = np.where(left, np.rint(np.where(left, values, 0.0) * power), 0.0)
-        found = left & (rounded < EXACT) & (rounded / power == values)
-        mantissa[found], scale[found] = rounded[found].astype(np.int64), decimals
-        left = left & ~found
+        exact = left & (rounded < EXACT) & (rounded / power == values)
+        mantissa[exact], scale[exact] = rounded[exact].astype(np.int64), decimals
+        left = left & ~exact
         if not left.any():
             return Amounts(mantissa, scale)
-    noisy = good & (mantissa < 0)  # sums and averages of somebody's floats: no exchange writes so many digits
+    noisy = good & (mantissa < 0)  # sums and averages of floats: no exchange writes so many digits
     rounded_texts = pl.Series([format(Decimal(f"{value:.15g}"), "f") for value in values[noisy]], dtype=pl.String)
     mantissa[noisy], scale[noisy] = _from_text(rounded_texts)
     return Amounts(mantissa, scale)
@@ -73,11 +73,11 @@ def _from_text(column: pl.Series) -> Amounts:
 
 def common(columns: Sequence[Amounts]) -> tuple[list[Ints], Ints]:
     """Write columns with one scale a row; a mantissa that would not fit becomes -1."""
-    scale = np.max([one.scale for one in columns], axis=0)
+    scale = np.max([column.scale for column in columns], axis=0)
     powers = np.array([10**n for n in range(MOST_DECIMALS + 1)])
-    written = []
-    for one in columns:
-        power = powers[scale - one.scale]
-        fits = (one.mantissa >= 0) & (one.mantissa <= LARGEST // power)
-        written.append(np.where(fits, np.where(fits, one.mantissa, 0) * power, -1))
-    return written, scale
+    mantissas = []
+    for column in columns:
+        power = powers[scale - column.scale]
+        fits = (column.mantissa >= 0) & (column.mantissa <= LARGEST // power)
+        mantissas.append(np.where(fits, np.where(fits, column.mantissa, 0) * power, -1))
+    return mantissas, scale

@@ -20,14 +20,14 @@ FAULTS = 3
 
 
 def is_candles(raw: Raw) -> bool:
-    """Tell whether a file holds candles."""
+    """Return whether a file holds candles."""
     return all(name in raw.rows.columns for name in PRICES)
 
 
 def candle_frame(raw: Raw, exchange: str, symbol: str, timeframe: str, now: clock.Clock = clock.now) -> pl.DataFrame:
     """Return a file's candles as rows of `candles`. Raises InputError that names each kind of wrong row.
 
-    A symbol or timeframe not given comes from the file: a column, its name, the distance between rows. They are known
+    An empty symbol or timeframe comes from the file: a column, its name, the distance between rows. They are known
     when they close; what the file does not say is null.
     """
     times = next((name for name in OPENED_AT if name in raw.rows.columns), None)
@@ -41,15 +41,17 @@ def candle_frame(raw: Raw, exchange: str, symbol: str, timeframe: str, now: cloc
     prices, price_scale = common(numbers[:4])
     taker = amounts(raw.rows["taker_buy_volume"]) if "taker_buy_volume" in raw.rows.columns else None
     volumes, quantity_scale = common([numbers[4], *([taker] if taker else [])])
-    rows = pl.DataFrame(
-        {"symbol": names, "opened_at": opened_at, **dict(zip(PRICES, prices, strict=True)), "volume": volumes[0],
-         "price_scale": price_scale, "quantity_scale": quantity_scale}
-    )  # fmt: skip
+    columns = {"symbol": names, "opened_at": opened_at, **dict(zip(PRICES, prices, strict=True)), "volume": volumes[0]}
+    rows = pl.DataFrame({**columns, "price_scale": price_scale, "quantity_scale": quantity_scale})
     rows = rows.with_columns(
-        exchange=pl.lit(exchange), timeframe=pl.lit(period.value), quality=pl.lit(Quality.BACKFILLED.value),
-        known_at=pl.col("opened_at") + period.microseconds, revision=pl.lit(0), simulated=pl.lit(value=False),
+        exchange=pl.lit(exchange),
+        timeframe=pl.lit(period.value),
+        quality=pl.lit(Quality.BACKFILLED.value),
+        known_at=pl.col("opened_at") + period.microseconds,
+        revision=pl.lit(0),
+        simulated=pl.lit(value=False),
         **_more(raw, taker, volumes, rows),
-    )  # fmt: skip
+    )
     return rows.select(pl.col(name).cast(kind) for name, kind in CANDLES.columns.items())
 
 
@@ -77,63 +79,70 @@ def _mantissa(text: str, scale: int) -> int:
     >>> _mantissa("12.345", 2), _mantissa("7", 3)
     (1234, 7000)
     """
-    whole, _, part = text.partition(".")
-    return int(whole + part[:scale].ljust(scale, "0"))
+    integer, _, fraction = text.partition(".")
+    return int(integer + fraction[:scale].ljust(scale, "0"))
 
 
-def _symbols(raw: Raw, given: str) -> pl.Series:
-    if given:
-        return pl.Series([str(Symbol.parse(given))] * len(raw.rows), dtype=pl.String)
+def _symbols(raw: Raw, symbol: str) -> pl.Series:
+    if symbol:
+        return pl.Series([str(Symbol.parse(symbol))] * len(raw.rows), dtype=pl.String)
     if "symbol" in raw.rows.columns:
-        told = raw.rows["symbol"].cast(pl.String)
-        return told.replace_strict({name: str(Symbol.parse(name)) for name in told.unique()}, return_dtype=pl.String)
+        names = raw.rows["symbol"].cast(pl.String)
+        return names.replace_strict({name: str(Symbol.parse(name)) for name in names.unique()}, return_dtype=pl.String)
     if not raw.symbol:
         raise InputError(f"{raw.origin} does not say which symbol it is of; name it with --symbol BTC-USDT")
     return pl.Series([str(Symbol.parse(raw.symbol))] * len(raw.rows), dtype=pl.String)
 
 
-def _timeframe(raw: Raw, given: str, names: pl.Series, opened_at: pl.Series) -> Timeframe:
-    known = [one.value for one in TIMEFRAMES]
-    if told := given or raw.timeframe:
-        if told not in known:
-            raise InputError(f"timeframe {told}: there are {', '.join(known)}")
-        return Timeframe(told)
+def _timeframe(raw: Raw, name: str, names: pl.Series, opened_at: pl.Series) -> Timeframe:
+    if name := name or raw.timeframe:
+        if name not in TIMEFRAMES:
+            raise InputError(f"timeframe {name}: there are {', '.join(TIMEFRAMES)}")
+        return Timeframe(name)
     steps = pl.DataFrame({"symbol": names, "at": opened_at}).sort("symbol", "at")
     step = steps.select(pl.col("at").diff().over("symbol").alias("step"))["step"].drop_nulls().mode()
-    found = [one for one in TIMEFRAMES if len(step) and one.microseconds == step.min()]
-    if not found:
+    matches = [timeframe for timeframe in TIMEFRAMES if len(step) and timeframe.microseconds == step.min()]
+    if not matches:
         raise InputError(f"{raw.origin} does not say its timeframe; name it with --timeframe")
-    return found[0]
+    return matches[0]
 
 
 def _check(
     raw: Raw, names: pl.Series, opened_at: pl.Series, numbers: list[Amounts], period: Timeframe, now: int
 ) -> None:
-    """Refuse the file if any row is wrong: half a file is a gap that nobody sees."""
-    prices, _ = common(numbers[:4])
-    open_, high, low, close = prices
-    table = pl.DataFrame({"symbol": names, "opened_at": opened_at})
+    """Refuse the file if any row is wrong: half a file is a gap that nothing shows."""
     at = opened_at.fill_null(0)
-    broken = [
-        ("opened_at is missing or unreadable", opened_at.is_null()),
-        (f"opened_at is not aligned to {period}", at % period.microseconds != 0),
-        ("opened_at is in the future", at + period.microseconds > now),
-        *((f"{name} is not a plain decimal of at most 18 digits", pl.Series(one.mantissa < 0))
-          for name, one in zip((*PRICES, "volume"), numbers, strict=True)),
-        *((f"{name} is not above 0", pl.Series(one.mantissa == 0))
-          for name, one in zip(PRICES, numbers, strict=False)),
-        ("prices do not fit one scale", pl.Series(np.any([one < 0 for one in prices], axis=0))),
-        ("high is below low", pl.Series(high < low)),
-        ("high is below open or close", pl.Series(high < np.maximum(open_, close))),
-        ("low is above open or close", pl.Series(low > np.minimum(open_, close))),
-        ("symbol and opened_at are there twice", table.is_duplicated()),
-    ]  # fmt: skip
-    for reason, wrong in broken:
+    faults = {
+        "opened_at is missing or unreadable": opened_at.is_null(),
+        f"opened_at is not aligned to {period}": at % period.microseconds != 0,
+        "opened_at is in the future": at + period.microseconds > now,
+        **_faults_of_amounts(numbers),
+        "symbol and opened_at are there twice": pl.DataFrame({"symbol": names, "at": opened_at}).is_duplicated(),
+    }
+    for reason, wrong in faults.items():
         if wrong.any():
             rows = wrong.arg_true().to_list()
-            told = ", ".join(f"{r + 1} ({names[r]} {_time(opened_at[r])})" for r in rows[:FAULTS])
+            places = ", ".join(f"{r + 1} ({names[r]} {_time(opened_at[r])})" for r in rows[:FAULTS])
             more = f" and {len(rows) - FAULTS:,} more" if len(rows) > FAULTS else ""
-            raise InputError(f"{raw.origin}: {reason} in row {told}{more}; nothing was imported")
+            raise InputError(f"{raw.origin}: {reason} in row {places}{more}; nothing was imported")
+
+
+def _faults_of_amounts(numbers: list[Amounts]) -> dict[str, pl.Series]:
+    """Return what may be wrong with open, high, low, close and volume, each with the rows where it is."""
+    prices, _ = common(numbers[:4])
+    open_, high, low, close = prices
+    columns = dict(zip((*PRICES, "volume"), numbers, strict=True))
+    faults = {
+        f"{name} is not a plain decimal of at most 18 digits": column.mantissa < 0 for name, column in columns.items()
+    }
+    faults |= {f"{name} is not above 0": columns[name].mantissa == 0 for name in PRICES}
+    faults |= {
+        "prices do not fit one scale": np.any([price < 0 for price in prices], axis=0),
+        "high is below low": high < low,
+        "high is below open or close": high < np.maximum(open_, close),
+        "low is above open or close": low > np.minimum(open_, close),
+    }
+    return {reason: pl.Series(rows) for reason, rows in faults.items()}
 
 
 def _time(at: int | None) -> str:

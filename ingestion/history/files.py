@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
+from typing import cast
 
 import polars as pl
 import pyarrow as pa
@@ -23,13 +24,30 @@ SUFFIXES = (".csv", ".parquet", ".feather")
 MOST_BYTES = 8 << 30
 """A file of a zip that unpacks to more is refused."""
 KLINES = (
-    "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "trade_count",
-    "taker_buy_volume", "taker_buy_quote_volume", "ignore",
-)  # fmt: skip
+    "open_time",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "close_time",
+    "quote_volume",
+    "trade_count",
+    "taker_buy_volume",
+    "taker_buy_quote_volume",
+    "ignore",
+)
 TRADES = ("trade_id", "price", "quantity", "quote_quantity", "time", "is_buyer_maker", "is_best_match")
 AGGREGATES = (
-    "agg_trade_id", "price", "quantity", "first_trade_id", "last_trade_id", "time", "is_buyer_maker", "is_best_match",
-)  # fmt: skip
+    "agg_trade_id",
+    "price",
+    "quantity",
+    "first_trade_id",
+    "last_trade_id",
+    "time",
+    "is_buyer_maker",
+    "is_best_match",
+)
 LEAN = ("open_time", "open", "high", "low", "close", "volume")
 _NAME = re.compile(r"^([A-Z0-9]+)-(aggTrades|trades|[0-9]+[mhd])-[0-9-]+$")
 
@@ -47,9 +65,9 @@ class Raw:
 def read_files(path: Path) -> Iterator[Raw]:
     """Yield the files of a path: itself, those in a zip, or those in a folder, by name. Raises InputError."""
     if path.is_dir():
-        for one in sorted(path.iterdir()):
-            if one.suffix in {*SUFFIXES, ".zip"}:
-                yield from read_files(one)
+        for file in sorted(path.iterdir()):
+            if file.suffix in {*SUFFIXES, ".zip"}:
+                yield from read_files(file)
         return
     if not path.is_file():
         raise InputError(f"there is no file {path}")
@@ -58,7 +76,7 @@ def read_files(path: Path) -> Iterator[Raw]:
         return
     try:
         with zipfile.ZipFile(path) as archive:
-            for member in sorted(archive.infolist(), key=lambda one: one.filename):
+            for member in sorted(archive.infolist(), key=lambda member: member.filename):
                 if member.file_size > MOST_BYTES:
                     raise InputError(f"{path}: {member.filename} unpacks to {member.file_size:,} bytes")
                 if not member.is_dir():
@@ -75,23 +93,23 @@ def _read(name: str, content: bytes, origin: str) -> Raw:
         if suffix == ".parquet":
             return Raw(origin, pl.read_parquet(BytesIO(content)), *_named(stem))
         if suffix == ".feather":
-            table = pl.from_arrow(feather.read_table(BytesIO(content)))
-            return Raw(origin, table, *_named(stem))  # type: ignore[arg-type]  # a table is a frame
+            table = cast("pl.DataFrame", pl.from_arrow(feather.read_table(BytesIO(content))))
+            return Raw(origin, table, *_named(stem))
     except (pl.exceptions.PolarsError, pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InputError(f"{origin} can not be read: {error}") from error
     raise InputError(f"{origin}: not one of {', '.join(SUFFIXES)}, .zip")
 
 
 def _named(stem: str) -> tuple[str, str]:
-    """Return symbol and timeframe that an archive's name tells.
+    """Return symbol and timeframe as an archive's name says them.
 
     >>> _named("BTCUSDT-1m-2023-01"), _named("BTCUSDT-aggTrades-2023-01-02"), _named("candles")
     (('BTCUSDT', '1m'), ('BTCUSDT', ''), ('', ''))
     """
-    found = _NAME.match(stem)
-    if found is None:
+    match = _NAME.match(stem)
+    if match is None:
         return "", ""
-    return found[1], "" if found[2].endswith("rades") else found[2]
+    return match[1], "" if match[2].endswith("rades") else match[2]
 
 
 def _csv(stem: str, content: bytes, origin: str) -> Raw:

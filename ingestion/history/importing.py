@@ -23,7 +23,7 @@ SERIES = ["exchange", "symbol", "timeframe"]
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of one file."""
+    """One file, or one fetched series, after it was merged into the lake."""
 
     rows: int
     reconciled: Reconciled
@@ -44,7 +44,7 @@ def import_file(lake: Lake, raw: Raw, exchange: str, symbol: str, timeframe: str
 
 
 def merge_candles(lake: Lake, rows: pl.DataFrame) -> Imported:
-    """Put candles of history into the lake and tell which are missing between the first and last of each series."""
+    """Put candles of history into the lake; return which are missing between the first and last of each series."""
     resolve = Candles(lake.now())
     merge(lake, CANDLES, rows, resolve)
     at = pl.col("opened_at").to_physical()
@@ -55,13 +55,13 @@ def merge_candles(lake: Lake, rows: pl.DataFrame) -> Imported:
 def record_gaps(lake: Lake, spans: pl.DataFrame) -> dict[Series, list[Hole]]:
     """Compare gap records with candles; `spans` names series, each with its `first` and `last` opening time."""
     there = _there(lake, spans)
-    found = {
+    gaps = {
         _series(row): holes(there[row["exchange"], row["symbol"], row["timeframe"]], _length(row["timeframe"]))
         for row in spans.to_dicts()
     }
     known = _known(lake, spans)
-    merge(lake, GAPS, gap_rows(found, known, lake.now()), union)
-    return found
+    merge(lake, GAPS, gap_rows(gaps, known, lake.now()), union)
+    return gaps
 
 
 def _series(row: dict[str, str]) -> Series:
@@ -75,11 +75,11 @@ def _length(timeframe: str) -> int:
 def _there(lake: Lake, spans: pl.DataFrame) -> dict[tuple[str, str, str], Ints]:
     """Return the opening times that the lake holds of each series within its span."""
     bounds = pl.col("first").min().alias("start"), (pl.col("last").max() + 1).alias("end")
-    held = frame("candles", **spans.select(bounds).row(0, named=True), columns=[*SERIES, "opened_at"], store=lake.store)
+    rows = frame("candles", **spans.select(bounds).row(0, named=True), columns=[*SERIES, "opened_at"], store=lake.store)
     at = pl.col("opened_at").to_physical()
-    held = held.join(spans, on=SERIES).filter((at >= pl.col("first")) & (at <= pl.col("last")))
-    groups = held.select(*SERIES, at).partition_by(SERIES, as_dict=True, include_key=False)
-    return {(str(e), str(s), str(t)): rows["opened_at"].to_numpy() for (e, s, t), rows in groups.items()}
+    rows = rows.join(spans, on=SERIES).filter((at >= pl.col("first")) & (at <= pl.col("last")))
+    groups = rows.select(*SERIES, at).partition_by(SERIES, as_dict=True, include_key=False)
+    return {(str(e), str(s), str(t)): group["opened_at"].to_numpy() for (e, s, t), group in groups.items()}
 
 
 def _known(lake: Lake, spans: pl.DataFrame) -> pl.DataFrame:
@@ -92,9 +92,9 @@ def _known(lake: Lake, spans: pl.DataFrame) -> pl.DataFrame:
 
 
 def total(outcomes: Iterable[Imported]) -> Reconciled:
-    """Add up what became of several files."""
-    whole = Reconciled()
-    for one in outcomes:
-        for name in vars(whole):
-            setattr(whole, name, getattr(whole, name) + getattr(one.reconciled, name))
-    return whole
+    """Add up the counts of several files."""
+    counts = Reconciled()
+    for outcome in outcomes:
+        for name in vars(counts):
+            setattr(counts, name, getattr(counts, name) + getattr(outcome.reconciled, name))
+    return counts

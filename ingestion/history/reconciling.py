@@ -7,8 +7,8 @@ import polars as pl
 from ingestion.lake.datasets import CANDLES
 from ingestion.market import Quality
 
-VALUES = {"open": "price_scale", "high": "price_scale", "low": "price_scale", "close": "price_scale",
-          "volume": "quantity_scale"}  # fmt: skip
+VALUES = dict.fromkeys(("open", "high", "low", "close"), "price_scale") | {"volume": "quantity_scale"}
+"""Columns that are compared, each with the column of its scale."""
 OURS = (Quality.COMPLETE.value, Quality.HEALED.value)
 """Candles of every trade: history that differs is counted and does not replace them."""
 
@@ -37,8 +37,8 @@ class Candles:
             self.counts.added += len(new)
             return new
         key = list(CANDLES.key)
-        held = there.group_by(key, maintain_order=True).last()
-        both = new.join(held, on=key, how="left", suffix="_held", nulls_equal=False)
+        last = there.group_by(key, maintain_order=True).last()
+        both = new.join(last, on=key, how="left", suffix="_held", nulls_equal=False)
         fresh, differs = pl.col("revision_held").is_null(), _differs()
         open_to = ~pl.col("quality_held").is_in(OURS)
         fuller = pl.col("trade_count").is_not_null() & pl.col("trade_count_held").is_null()
@@ -57,7 +57,7 @@ class Candles:
 
 
 def _differs() -> pl.Expr:
-    """Tell whether any amount differs, exactly: all are compared with 18 decimals."""
+    """Return whether any amount differs, exactly: all are compared with 18 decimals."""
     unequal = pl.lit(value=False)
     for name, scale in VALUES.items():
         unequal |= _exact(name, scale) != _exact(f"{name}_held", f"{scale}_held")
@@ -70,5 +70,5 @@ def _exact(name: str, scale: str) -> pl.Expr:
 
 
 def union(there: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
-    """Be the `Resolve` of rows that never change: of equal keys the row that was there stays."""
+    """Add rows that never change, as a `Resolve`: of equal keys the row that was there stays."""
     return pl.concat([there, new])

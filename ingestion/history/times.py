@@ -1,4 +1,4 @@
-"""Times in files: whatever way they are written, microseconds UTC."""
+"""Times in files to microseconds UTC, whatever way they are written."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,15 +22,15 @@ def microseconds(column: pl.Series, origin: str) -> pl.Series:
         return column.dt.epoch("us")
     if kind == pl.Date:
         return column.cast(pl.Datetime("us")).dt.epoch("us")
-    if kind == pl.String and not (whole := column.str.strip_chars().cast(pl.Int64, strict=False)).is_null().all():
-        return _scaled(whole, origin)
+    if kind == pl.String and not (numbers := column.str.strip_chars().cast(pl.Int64, strict=False)).is_null().all():
+        return _scaled(numbers, origin)
     if kind == pl.String:
         return column.map_elements(from_iso, return_dtype=pl.Int64)
     return _scaled(column.cast(pl.Int64, strict=False), origin)
 
 
 def _scaled(numbers: pl.Series, origin: str) -> pl.Series:
-    """Binance's archives write milliseconds, since 2025 microseconds: the size tells which."""
+    """Return numbers of any unit as microseconds; Binance's archives write milliseconds, since 2025 microseconds."""
     smallest, largest = numbers.min(), numbers.max()
     for low, high, factor in UNITS:
         if isinstance(smallest, int) and isinstance(largest, int) and low <= smallest and largest <= high:

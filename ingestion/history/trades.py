@@ -16,7 +16,7 @@ SIDES = {"true": 0, "false": 1, "sell": 0, "buy": 1}
 
 
 def is_trades(raw: Raw) -> bool:
-    """Tell whether a file holds trades."""
+    """Return whether a file holds trades."""
     return "price" in raw.rows.columns and _first(raw, TRADED_AT) is not None
 
 
@@ -37,20 +37,21 @@ def trade_frame(raw: Raw, exchange: str, symbol: str) -> pl.DataFrame:
     first = raw.rows["first_trade_id"].cast(pl.Int64, strict=False) if "first_trade_id" in raw.rows.columns else ids
     at = microseconds(raw.rows[time], raw.origin)
     buys = raw.rows[side].cast(pl.String).str.to_lowercase().replace_strict(SIDES, default=None, return_dtype=pl.UInt8)
-    _check(raw, {
-        "time is missing or unreadable": at.is_null(), "trade id is missing or not a number": ids.is_null() | (ids < 0),
+    faults = {
+        "time is missing or unreadable": at.is_null(),
+        "trade id is missing or not a number": ids.is_null() | (ids < 0),
         "price is not a plain decimal above 0": pl.Series(price.mantissa <= 0),
         "quantity is not a plain decimal above 0": pl.Series(size.mantissa <= 0),
         f"{side} is not one of {', '.join(SIDES)}": buys.is_null(),
         "trade id is there twice": ids.is_duplicated(),
-    })  # fmt: skip
-    rows = pl.DataFrame(
-        {"traded_at": at, "known_at": at, "sequence": ids, "id_low": ids, "price": price.mantissa,
-         "quantity": size.mantissa, "price_scale": price.scale, "quantity_scale": size.scale, "flags": buys,
-         "count": ids - first + 1}
-    ).with_columns(
+    }
+    _check(raw, faults)
+    times_and_ids = {"traded_at": at, "known_at": at, "sequence": ids, "id_low": ids, "count": ids - first + 1}
+    amounts_of_rows = {"price": price.mantissa, "price_scale": price.scale}
+    amounts_of_rows |= {"quantity": size.mantissa, "quantity_scale": size.scale}
+    rows = pl.DataFrame({**times_and_ids, **amounts_of_rows, "flags": buys}).with_columns(
         exchange=pl.lit(exchange), symbol=pl.lit(str(Symbol.parse(name))), revision=pl.lit(0), id_high=pl.lit(0)
-    )  # fmt: skip
+    )
     return rows.select(pl.col(name).cast(kind) for name, kind in TRADES.columns.items())
 
 
@@ -58,8 +59,8 @@ def _first(raw: Raw, names: tuple[str, ...]) -> str | None:
     return next((name for name in names if name in raw.rows.columns), None)
 
 
-def _check(raw: Raw, broken: dict[str, pl.Series]) -> None:
-    for reason, wrong in broken.items():
+def _check(raw: Raw, faults: dict[str, pl.Series]) -> None:
+    for reason, wrong in faults.items():
         if wrong.any():
             rows = wrong.arg_true().to_list()
             raise InputError(

@@ -1,4 +1,4 @@
-"""What the lake holds: each dataset's columns, what identifies a row, and which time its day comes from.
+"""The lake's datasets: the columns of each, what identifies a row, and which time its day comes from.
 
 Amounts stand as the exchange wrote them: an integer mantissa and its scale. What a source did not say is null.
 """
@@ -6,6 +6,7 @@ Amounts stand as the exchange wrote them: an integer mantissa and its scale. Wha
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import polars as pl
 import pyarrow as pa
@@ -25,8 +26,7 @@ class Dataset:
     @cached_property
     def columns(self) -> pl.Schema:
         """The columns as polars knows them."""
-        empty = pl.from_arrow(self.schema.empty_table())
-        return pl.Schema({name: empty.schema[name] for name in self.schema.names})  # type: ignore[union-attr]
+        return cast("pl.DataFrame", pl.from_arrow(self.schema.empty_table())).schema
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -48,34 +48,74 @@ INT, BYTE, ID, TEXT = pa.int64(), pa.uint8(), pa.uint64(), pa.string()
 TRADES = Dataset(
     "trades",
     _schema(
-        exchange=TEXT, symbol=TEXT, traded_at=TIME, known_at=TIME, revision=pa.uint32(), sequence=INT, id_high=ID,
-        id_low=ID, price=INT, quantity=INT, price_scale=BYTE, quantity_scale=BYTE, flags=BYTE, count=pa.uint16(),
+        exchange=TEXT,
+        symbol=TEXT,
+        traded_at=TIME,
+        known_at=TIME,
+        revision=pa.uint32(),
+        sequence=INT,
+        id_high=ID,
+        id_low=ID,
+        price=INT,
+        quantity=INT,
+        price_scale=BYTE,
+        quantity_scale=BYTE,
+        flags=BYTE,
+        count=pa.uint16(),
     ),
     key=("exchange", "symbol", "traded_at", "sequence", "id_high", "id_low"),
     time="traded_at",
-)  # fmt: skip
+)
 
 CANDLES = Dataset(
     "candles",
     _schema(
-        exchange=TEXT, symbol=TEXT, timeframe=TEXT, opened_at=TIME, known_at=TIME, revision=pa.uint32(), open=INT,
-        high=INT, low=INT, close=INT, price_scale=BYTE, volume=INT, taker_buy_volume=INT, quantity_scale=BYTE,
-        quote_high=INT, quote_low=ID, trade_count=INT, first_id_high=ID, first_id_low=ID, last_id_high=ID,
-        last_id_low=ID, quality=TEXT, simulated=pa.bool_(),
+        exchange=TEXT,
+        symbol=TEXT,
+        timeframe=TEXT,
+        opened_at=TIME,
+        known_at=TIME,
+        revision=pa.uint32(),
+        open=INT,
+        high=INT,
+        low=INT,
+        close=INT,
+        price_scale=BYTE,
+        volume=INT,
+        taker_buy_volume=INT,
+        quantity_scale=BYTE,
+        quote_high=INT,
+        quote_low=ID,
+        trade_count=INT,
+        first_id_high=ID,
+        first_id_low=ID,
+        last_id_high=ID,
+        last_id_low=ID,
+        quality=TEXT,
+        simulated=pa.bool_(),
     ),
     key=("exchange", "symbol", "timeframe", "opened_at"),
     time="opened_at",
-)  # fmt: skip
+)
 
 GAPS = Dataset(
     "gaps",
     _schema(
-        exchange=TEXT, symbol=TEXT, timeframe=TEXT, from_at=TIME, to_at=TIME, known_at=TIME, revision=pa.uint32(),
-        status=TEXT, first_id=INT, last_id=INT, reason=TEXT,
+        exchange=TEXT,
+        symbol=TEXT,
+        timeframe=TEXT,
+        from_at=TIME,
+        to_at=TIME,
+        known_at=TIME,
+        revision=pa.uint32(),
+        status=TEXT,
+        first_id=INT,
+        last_id=INT,
+        reason=TEXT,
     ),
     key=("exchange", "symbol", "timeframe", "from_at", "to_at"),
     time="from_at",
-)  # fmt: skip
+)
 
 FUNDING = Dataset(
     "funding",
@@ -87,12 +127,20 @@ FUNDING = Dataset(
 INSTRUMENTS = Dataset(
     "instruments",
     _schema(
-        exchange=TEXT, symbol=TEXT, seen_at=TIME, known_at=TIME, revision=pa.uint32(), exchange_symbol=TEXT,
-        tick=TEXT, lot=TEXT, contract_size=TEXT, trading=pa.bool_(),
+        exchange=TEXT,
+        symbol=TEXT,
+        seen_at=TIME,
+        known_at=TIME,
+        revision=pa.uint32(),
+        exchange_symbol=TEXT,
+        tick=TEXT,
+        lot=TEXT,
+        contract_size=TEXT,
+        trading=pa.bool_(),
     ),
     key=("exchange", "symbol", "seen_at"),
     time="seen_at",
-)  # fmt: skip
+)
 
-DATASETS = {one.name: one for one in (TRADES, CANDLES, GAPS, FUNDING, INSTRUMENTS)}
+DATASETS = {dataset.name: dataset for dataset in (TRADES, CANDLES, GAPS, FUNDING, INSTRUMENTS)}
 """What ingestion knows; the engine's own datasets are in `realtime/lake/datasets.py`."""

@@ -12,7 +12,7 @@ import msgspec
 from infra.errors import PlatformError
 from ingestion.lake.store import Store
 
-Kind = TypeVar("Kind")
+Document = TypeVar("Document")
 
 
 class DamagedError(PlatformError):
@@ -71,10 +71,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def partitions(self) -> dict[Partition, list[File]]:
         """Return the files by partition, oldest day first."""
-        found: dict[Partition, list[File]] = {}
-        for file in sorted(self.files, key=lambda one: (one.partition.day, one.partition.exchange, one.path)):
-            found.setdefault(file.partition, []).append(file)
-        return found
+        by_partition: dict[Partition, list[File]] = {}
+        for file in sorted(self.files, key=lambda file: (file.partition.day, file.partition.exchange, file.path)):
+            by_partition.setdefault(file.partition, []).append(file)
+        return by_partition
 
 
 class Current(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,12 +85,12 @@ class Current(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def current_path(dataset: str) -> str:
-    """Where the pointer stands."""
+    """Return the path of the pointer."""
     return f"{dataset}/current"
 
 
 def manifest_path(dataset: str, version: int) -> str:
-    """Where a version's manifest stands."""
+    """Return the path of a version's manifest."""
     return f"{dataset}/manifests/{version:012d}.json"
 
 
@@ -132,23 +132,23 @@ def load_version(store: Store, path: str) -> Manifest:
     return _decoded(store.get(path), Manifest, f"{store.root}/{path}")
 
 
-def verified(store: Store, path: str, wanted: str) -> bytes:
-    """Return a file's bytes if they are those that were written. Raises DamagedError that names the file."""
+def verified(store: Store, path: str, digest: str) -> bytes:
+    """Return a file's bytes if their SHA-256 is the one on record. Raises DamagedError that names the file."""
     try:
         content = store.get(path)
     except FileNotFoundError as error:
         raise DamagedError(f"{store.root}/{path} is missing; restore it from a backup") from error
-    if sha256(content) != wanted:
-        raise DamagedError(f"{store.root}/{path} is damaged: its SHA-256 is not {wanted[:16]}…; restore it")
+    if sha256(content) != digest:
+        raise DamagedError(f"{store.root}/{path} is damaged: its SHA-256 is not {digest[:16]}…; restore it")
     return content
 
 
 def sha256(content: bytes) -> str:
-    """Name bytes."""
+    """Return the SHA-256 of bytes in hexadecimal, by which files and manifests are named."""
     return hashlib.sha256(content).hexdigest()
 
 
-def _decoded(content: bytes, kind: type[Kind], place: str) -> Kind:
+def _decoded(content: bytes, kind: type[Document], place: str) -> Document:
     try:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

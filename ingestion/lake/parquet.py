@@ -1,6 +1,7 @@
 """Rows to the bytes of one Parquet file and back: equal rows give equal bytes."""
 
 from io import BytesIO
+from typing import Any
 
 import polars as pl
 
@@ -29,7 +30,7 @@ def conform(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def in_order(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return rows sorted by key and revision, each pair once: of equal ones the first given."""
+    """Return rows sorted by key and revision, each pair once: of equal ones the first."""
     order = list(dataset.order)
     ascending, same = _compared(rows, order)
     if not ascending:
@@ -38,7 +39,7 @@ def in_order(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def repeats(rows: pl.DataFrame, columns: list[str]) -> pl.Series:
-    """Tell of each sorted row whether it repeats the one before in these columns."""
+    """Return of each sorted row whether it repeats the one before in these columns."""
     equal = pl.lit(value=True)
     for name in columns:
         equal &= pl.col(name) == pl.col(name).shift(1)
@@ -46,7 +47,7 @@ def repeats(rows: pl.DataFrame, columns: list[str]) -> pl.Series:
 
 
 def _compared(rows: pl.DataFrame, columns: list[str]) -> tuple[bool, bool]:
-    """Tell whether rows are sorted by these columns, and whether any equals the one before."""
+    """Return whether rows are sorted by these columns, and whether any equals the one before."""
     less, equal = pl.lit(value=False), pl.lit(value=True)
     for name in columns:
         less |= equal & (pl.col(name) > pl.col(name).shift(1))
@@ -63,14 +64,31 @@ def write(store: Store, dataset: Dataset, partition: Partition, rows: pl.DataFra
     digest = sha256(content)
     path = f"{dataset.name}/exchange={partition.exchange}/day={partition.day}/{digest[:32]}.parquet"
     store.put(path, content)
-    time, known, symbol = pl.col(dataset.time).to_physical(), pl.col("known_at").to_physical(), pl.col("symbol")
-    bounds = [edge for one in (time, known, symbol) for edge in (one.min(), one.max())]
-    names = ("from_at", "to_at", "from_known_at", "to_known_at", "from_symbol", "to_symbol")
-    told = rows.select(bound.alias(name) for bound, name in zip(bounds, names, strict=True)).row(0, named=True)
     return File(
-        path=path, partition=partition, rows=len(rows), size=len(content), sha256=digest, schema=dataset.schema_hash,
-        level=level, revised=bool(rows["revision"].max()), **told,
-    )  # fmt: skip
+        path=path,
+        partition=partition,
+        rows=len(rows),
+        size=len(content),
+        sha256=digest,
+        schema=dataset.schema_hash,
+        level=level,
+        revised=bool(rows["revision"].max()),
+        **_bounds(dataset, rows),
+    )
+
+
+def _bounds(dataset: Dataset, rows: pl.DataFrame) -> dict[str, Any]:
+    """Return between which times and symbols a file's rows lie: readers leave out files by them."""
+    time, known_at, symbol = pl.col(dataset.time).to_physical(), pl.col("known_at").to_physical(), pl.col("symbol")
+    bounds = rows.select(
+        from_at=time.min(),
+        to_at=time.max(),
+        from_known_at=known_at.min(),
+        to_known_at=known_at.max(),
+        from_symbol=symbol.min(),
+        to_symbol=symbol.max(),
+    )
+    return bounds.row(0, named=True)
 
 
 def parse(content: bytes, columns: list[str] | None = None) -> pl.DataFrame:

@@ -1,11 +1,11 @@
 """Reading: manifests name the files, SHA-256 vouches for their bytes, and only then a row is served."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 from operator import and_
-from typing import cast
+from typing import NamedTuple, cast
 
 import polars as pl
 import pyarrow as pa
@@ -22,6 +22,13 @@ Moment = datetime | date | str | int
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 THREADS = 4
+
+
+class Condition(NamedTuple):
+    """What the rows of an answer have in common, and which files may hold such rows: the others are not opened."""
+
+    rows: pl.Expr
+    file: Callable[[File], bool]
 
 
 def default_store() -> Store:
@@ -48,9 +55,17 @@ def read(
     Raises InputError where the dataset holds nothing, DamagedError that names a file whose bytes have changed.
     """
     return frame(
-        dataset, symbols=symbols, exchange=exchange, timeframe=timeframe, start=start, end=end, as_of=as_of,
-        columns=columns, revisions=revisions, store=store,
-    ).to_arrow()  # fmt: skip
+        dataset,
+        symbols=symbols,
+        exchange=exchange,
+        timeframe=timeframe,
+        start=start,
+        end=end,
+        as_of=as_of,
+        columns=columns,
+        revisions=revisions,
+        store=store,
+    ).to_arrow()
 
 
 def frame(
@@ -69,41 +84,52 @@ def frame(
     """Do what `read` does, for polars."""
     store = store or default_store()
     manifest = open_manifest(store, dataset)
-    tests, chosen = [], manifest.files
-    if symbols is not None:
-        tests.append(pl.col("symbol").is_in(list(symbols)))
-        chosen = [f for f in chosen if any(f.from_symbol <= one <= f.to_symbol for one in symbols)]
-    for name, value in (("exchange", exchange), ("timeframe", timeframe)):
-        if value is not None:
-            tests.append(pl.col(name) == value)
-    if exchange is not None:
-        chosen = [f for f in chosen if f.partition.exchange == exchange]
-    time = pl.col(manifest.time).to_physical()
-    if start is not None:
-        tests.append(time >= microseconds(start))
-        chosen = [f for f in chosen if f.to_at >= microseconds(start)]
-    if end is not None:
-        tests.append(time < microseconds(end))
-        chosen = [f for f in chosen if f.from_at < microseconds(end)]
-    if as_of is not None:
-        tests.append(pl.col("known_at").to_physical() <= microseconds(as_of))
-        chosen = [f for f in chosen if f.from_known_at <= microseconds(as_of)]
-    wanted = _wanted(manifest, columns)
-    rows = _rows(store, manifest, chosen, tests, wanted)
-    if len(chosen) > 1 or any(file.revised for file in chosen):
+    conditions = list(_conditions(manifest, symbols, exchange, timeframe, start, end, as_of))
+    files = [file for file in manifest.files if all(condition.file(file) for condition in conditions)]
+    rows = _rows(store, manifest, files, [condition.rows for condition in conditions], _columns(manifest, columns))
+    if len(files) > 1 or any(file.revised for file in files):
         rows = _resolved(manifest, rows, revisions=revisions)
     return rows.select(columns) if columns else rows
 
 
+def _conditions(
+    manifest: Manifest,
+    symbols: Sequence[str] | None,
+    exchange: str | None,
+    timeframe: str | None,
+    start: Moment | None,
+    end: Moment | None,
+    as_of: Moment | None,
+) -> Iterator[Condition]:
+    time, known_at = (pl.col(name).to_physical() for name in (manifest.time, "known_at"))
+    if symbols is not None:
+        yield Condition(
+            pl.col("symbol").is_in(list(symbols)), lambda f: any(f.from_symbol <= s <= f.to_symbol for s in symbols)
+        )
+    if exchange is not None:
+        yield Condition(pl.col("exchange") == exchange, lambda f: f.partition.exchange == exchange)
+    if timeframe is not None:
+        yield Condition(pl.col("timeframe") == timeframe, lambda _: True)
+    if start is not None:
+        first = microseconds(start)
+        yield Condition(time >= first, lambda f: f.to_at >= first)
+    if end is not None:
+        before = microseconds(end)
+        yield Condition(time < before, lambda f: f.from_at < before)
+    if as_of is not None:
+        latest = microseconds(as_of)
+        yield Condition(known_at <= latest, lambda f: f.from_known_at <= latest)
+
+
 def open_manifest(store: Store, dataset: str) -> Manifest:
     """Return the version of a dataset that holds. Raises InputError where there is none."""
-    if (found := manifests.load(store, dataset)) is not None:
-        return found
+    if (manifest := manifests.load(store, dataset)) is not None:
+        return manifest
     there = ", ".join(name for name in store.folders() if manifests.load(store, name)) or "nothing yet"
     raise InputError(f"the lake {store.root} holds no {dataset!r}; it holds {there}")
 
 
-def _wanted(manifest: Manifest, columns: Sequence[str] | None) -> list[str]:
+def _columns(manifest: Manifest, columns: Sequence[str] | None) -> list[str]:
     """Return the columns to read: those asked for and those that rows are chosen by."""
     names = [name for name, _ in manifest.columns]
     if columns is None:
@@ -117,18 +143,18 @@ def _wanted(manifest: Manifest, columns: Sequence[str] | None) -> list[str]:
 def _rows(
     store: Store, manifest: Manifest, files: list[File], tests: list[pl.Expr], columns: list[str]
 ) -> pl.DataFrame:
-    chosen = reduce(and_, tests) if tests else None
+    test = reduce(and_, tests) if tests else None
 
-    def one(file: File) -> pl.DataFrame:
+    def load(file: File) -> pl.DataFrame:
         rows = parse(manifests.verified(store, file.path, file.sha256))
         rows = rows.select(name for name in columns if name in rows.columns)
-        return rows if chosen is None else rows.filter(chosen)
+        return rows if test is None else rows.filter(test)
 
     if not files:
         return _nothing(manifest, columns)
     files = sorted(files, key=lambda file: (file.partition.exchange, file.partition.day))
     with ThreadPoolExecutor(THREADS) as pool:
-        return pl.concat(pool.map(one, files), how="diagonal")
+        return pl.concat(pool.map(load, files), how="diagonal")
 
 
 def _nothing(manifest: Manifest, columns: list[str]) -> pl.DataFrame:
@@ -193,11 +219,16 @@ def bars(
     )
     price, quantity = (_power(name) for name in ("price_scale", "quantity_scale"))
     return rows.select(
-        "exchange", "symbol", "timeframe", pl.col("opened_at", "known_at").to_physical(), "revision", "quality",
+        "exchange",
+        "symbol",
+        "timeframe",
+        pl.col("opened_at", "known_at").to_physical(),
+        "revision",
+        "quality",
         "simulated",
         *((pl.col(name).cast(pl.Float64) / price).alias(name) for name in ("open", "high", "low", "close")),
         (pl.col("volume").cast(pl.Float64) / quantity).alias("volume"),
-    )  # fmt: skip
+    )
 
 
 def _power(scale: str) -> pl.Expr:

@@ -27,13 +27,13 @@ def trade_frame(exchange: str, symbols: list[str], rows: Rows) -> pl.DataFrame:
 def trades_frame(messages: Sequence[Trades]) -> pl.DataFrame:
     """Return the trades of many messages, in their order within each exchange: far cheaper than one by one."""
     frames = []
-    for exchange in sorted({one.exchange for one in messages}):
-        some = [one for one in messages if one.exchange == exchange]
-        records = [one.rows() for one in some]
-        begins = np.cumsum([0, *(len(one.symbols) for one in some[:-1])])
-        rows = np.frombuffer(b"".join(one.records for one in some), TRADE)
-        index = rows["symbol"].astype(np.uint32) + np.repeat(begins, [len(one) for one in records]).astype(np.uint32)
-        names = pl.Series([name for one in some for name in one.symbols], dtype=pl.String)
+    for exchange in sorted({message.exchange for message in messages}):
+        ours = [message for message in messages if message.exchange == exchange]
+        counts = [len(message.rows()) for message in ours]
+        begins = np.cumsum([0, *(len(message.symbols) for message in ours[:-1])])
+        rows = np.frombuffer(b"".join(message.records for message in ours), TRADE)
+        index = rows["symbol"].astype(np.uint32) + np.repeat(begins, counts).astype(np.uint32)
+        names = pl.Series([name for message in ours for name in message.symbols], dtype=pl.String)
         frames.append(_trades(exchange, names.gather(index), rows))
     return pl.concat(frames)
 
@@ -61,8 +61,8 @@ def candle_frame(
 ) -> pl.DataFrame:
     """Return CANDLE rows, each of the series named beside it, as rows of `candles`."""
     columns = {name: _column(rows, name) for name in _FIELDS}
-    columns |= {name: pl.Series(texts, dtype=pl.String) for name, texts in zip(
-        ("exchange", "symbol", "timeframe"), (exchanges, symbols, timeframes), strict=True)}  # fmt: skip
+    names = {"exchange": exchanges, "symbol": symbols, "timeframe": timeframes}
+    columns |= {name: pl.Series(texts, dtype=pl.String) for name, texts in names.items()}
     columns["quality"] = pl.Series([QUALITIES[n].value for n in rows["quality"].tolist()], dtype=pl.String)
     untold = (pl.col("volume") > 0) & (pl.col("trade_count") == 0)
     unpriced = (pl.col("volume") > 0) & (pl.col("quote_high") == 0) & (pl.col("quote_low") == 0)
@@ -85,18 +85,17 @@ def candle_rows(frame: pl.DataFrame) -> Rows:
 
 
 def gap_frame(gaps: list[tuple[Gap, int]]) -> pl.DataFrame:
-    """Return gap records, each with the time at which it was told; `open` is revision 0, what became of it 1."""
-    rows = [
-        (one.exchange, one.symbol, "", one.from_at, one.to_at, at, int(one.status != "open"), one.status, one.first_id,
-         one.last_id, one.reason)
-        for one, at in gaps
-    ]  # fmt: skip
+    """Return gap records, each with the time of its message; `open` is revision 0, what became of it 1."""
+    rows = []
+    for gap, at in gaps:
+        span = gap.from_at, gap.to_at, at, int(gap.status != "open")
+        rows.append((gap.exchange, gap.symbol, "", *span, gap.status, gap.first_id, gap.last_id, gap.reason))
     return _conformed(pl.DataFrame(rows, list(GAPS.columns), orient="row", infer_schema_length=None), GAPS.columns)
 
 
 def funding_frame(rates: list[Funding]) -> pl.DataFrame:
     """Return funding rates."""
-    rows = [(one.exchange, one.symbol, one.funded_at, one.known_at, 0, one.rate) for one in rates]
+    rows = [(rate.exchange, rate.symbol, rate.funded_at, rate.known_at, 0, rate.rate) for rate in rates]
     return _conformed(pl.DataFrame(rows, list(FUNDING.columns), orient="row"), FUNDING.columns)
 
 

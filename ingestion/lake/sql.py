@@ -47,12 +47,12 @@ def query(store: Store, text: str) -> Any:
     connection.execute(_AMOUNT)
     connection.execute(_ID)
     words = {word.lower() for word in re.findall(r"\w+", text)}
-    made = set()
+    views = set()
     for name in store.folders():
         if {name, f"{name}_revisions"} & words and manifests.load(store, name) is not None:
             _views(connection, store, open_manifest(store, name))
-            made.add(name)
-    for name in sorted(DATASETS.keys() & words - made):  # known, and nothing of it was ever written
+            views.add(name)
+    for name in sorted(DATASETS.keys() & words - views):  # known, and nothing of it was ever written
         connection.register(name, DATASETS[name].schema.empty_table())
     try:
         return connection.sql(text)
@@ -74,5 +74,5 @@ def _views(connection: Any, store: Store, manifest: Manifest) -> None:
     key, parts = ", ".join(manifest.key), manifest.partitions()
     last = f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY revision DESC) = 1"
     revised = any(file.revised for file in manifest.files) or any(len(files) > 1 for files in parts.values())
-    for view, chosen in ((name, last if revised else ""), (f"{name}_revisions", "")):
-        connection.execute(f"CREATE VIEW {view} AS SELECT {columns} FROM {source} {chosen}")  # noqa: S608 - our own names
+    for view, qualify in ((name, last if revised else ""), (f"{name}_revisions", "")):
+        connection.execute(f"CREATE VIEW {view} AS SELECT {columns} FROM {source} {qualify}")  # noqa: S608 - our names

@@ -35,7 +35,7 @@ class Store(Protocol):
         ...
 
     def folders(self) -> list[str]:
-        """Name the folders at the top."""
+        """Return the names of the folders at the top."""
         ...
 
     def remove(self, path: str) -> None:
@@ -43,7 +43,7 @@ class Store(Protocol):
         ...
 
     def lock(self, name: str) -> Any:
-        """Return a context in which nobody else on this machine holds the same name."""
+        """Return a context that one process of this machine at a time can be in, by name."""
         ...
 
 
@@ -83,11 +83,11 @@ class Local:
                 yield str(file.relative_to(self._root)), file.stat().st_mtime
 
     def folders(self) -> list[str]:
-        """Name the directories."""
-        return sorted(one.name for one in self._root.iterdir() if one.is_dir()) if self._root.is_dir() else []
+        """List the directories."""
+        return sorted(path.name for path in self._root.iterdir() if path.is_dir()) if self._root.is_dir() else []
 
     def remove(self, path: str) -> None:
-        """Unlink."""
+        """Remove a file if it is there."""
         with suppress(FileNotFoundError):
             self._system.unlink(self._root / path)
 
@@ -121,15 +121,15 @@ class Remote:
 
     def walk(self, directory: str) -> Iterator[tuple[str, float]]:
         """List below a prefix."""
-        chosen = pyarrow.fs.FileSelector(f"{self._base}/{directory}", recursive=True, allow_not_found=True)
-        for one in sorted(self._files.get_file_info(chosen), key=lambda found: found.path):
-            if one.is_file:
-                yield one.path.removeprefix(f"{self._base}/"), one.mtime.timestamp() if one.mtime else 0.0
+        below = pyarrow.fs.FileSelector(f"{self._base}/{directory}", recursive=True, allow_not_found=True)
+        for entry in sorted(self._files.get_file_info(below), key=lambda entry: entry.path):
+            if entry.is_file:
+                yield entry.path.removeprefix(f"{self._base}/"), entry.mtime.timestamp() if entry.mtime else 0.0
 
     def folders(self) -> list[str]:
-        """Name the prefixes."""
-        found = self._files.get_file_info(pyarrow.fs.FileSelector(self._base, allow_not_found=True))
-        return sorted(one.base_name for one in found if not one.is_file)
+        """List the prefixes."""
+        entries = self._files.get_file_info(pyarrow.fs.FileSelector(self._base, allow_not_found=True))
+        return sorted(entry.base_name for entry in entries if not entry.is_file)
 
     def remove(self, path: str) -> None:
         """Delete an object."""
@@ -156,8 +156,8 @@ def _open(url: str) -> tuple[Any, str]:
         files, base = pyarrow.fs.FileSystem.from_uri(url)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
         try:
-            found, base = url_to_fs(url)
+            remote, base = url_to_fs(url)
         except (ValueError, ImportError) as error:
             raise InputError(f"no file system for {url}: {error}") from error
-        files = pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(found))
+        files = pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(remote))
     return files, base.rstrip("/")

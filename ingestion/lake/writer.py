@@ -28,7 +28,7 @@ BATCH = 4_000_000
 """Rows that are merged at a time."""
 
 Resolve = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
-"""What to make of rows of the lake and new ones; the result is sorted, and each key and revision taken once."""
+"""Rows of the lake and new ones to the rows that hold; they are sorted then, each key and revision once."""
 
 
 class Lake(NamedTuple):
@@ -40,9 +40,9 @@ class Lake(NamedTuple):
 
 def latest(lake: Lake, dataset: Dataset) -> Manifest:
     """Return the version that holds, an empty one at first."""
-    found = manifests.load(lake.store, dataset.name)
-    if found is not None:
-        return found
+    manifest = manifests.load(lake.store, dataset.name)
+    if manifest is not None:
+        return manifest
     columns = [(field.name, str(field.type)) for field in dataset.schema]
     return Manifest(dataset.name, 0, list(dataset.key), dataset.time, columns, [], {})
 
@@ -63,10 +63,10 @@ def append(
                 "writes it; run one `cap lake`"
             )
         parts = old.partitions()
-        for partition, some in split(dataset, rows):
-            here = parts.setdefault(partition, [])
-            here.append(write(lake.store, dataset, partition, in_order(dataset, some), 0))
-            _merge_levels(lake, dataset, partition, here)
+        for partition, content in split(dataset, rows):
+            files = parts.setdefault(partition, [])
+            files.append(write(lake.store, dataset, partition, in_order(dataset, content), 0))
+            _merge_levels(lake, dataset, partition, files)
         return _commit(lake, dataset, old, parts, {**old.offsets, **offsets})
 
 
@@ -76,15 +76,15 @@ def merge(lake: Lake, dataset: Dataset, rows: pl.DataFrame, resolve: Resolve) ->
     with lake.store.lock(dataset.name):
         old = latest(lake, dataset)
         parts = old.partitions()
-        for some in _batches(dataset, rows, parts):
-            files = [file for partition in some for file in parts.get(partition, [])]
+        for batch in _batches(dataset, rows, parts):
+            files = [file for partition in batch for file in parts.get(partition, [])]
             there = stored(lake.store, dataset, files)
-            whole = in_order(dataset, conform(dataset, resolve(there, pl.concat(some.values()))))
+            merged = in_order(dataset, conform(dataset, resolve(there, pl.concat(batch.values()))))
             before = dict(split(dataset, there))
-            for partition, those in split(dataset, whole):
-                if partition not in before or not those.equals(before[partition]):
+            for partition, content in split(dataset, merged):
+                if partition not in before or not content.equals(before[partition]):
                     level = max((file.level for file in parts.get(partition, [])), default=0)
-                    parts[partition] = [write(lake.store, dataset, partition, those, level)]
+                    parts[partition] = [write(lake.store, dataset, partition, content, level)]
         return _commit(lake, dataset, old, parts, old.offsets)
 
 
@@ -93,9 +93,9 @@ def _batches(
 ) -> Iterator[dict[Partition, pl.DataFrame]]:
     """Yield partitions to be merged together: many that are small, one that is large."""
     batch, size = dict[Partition, pl.DataFrame](), 0
-    for partition, some in split(dataset, rows):
-        size += len(some) + sum(file.rows for file in parts.get(partition, []))
-        batch[partition] = some
+    for partition, content in split(dataset, rows):
+        size += len(content) + sum(file.rows for file in parts.get(partition, []))
+        batch[partition] = content
         if size >= BATCH:
             yield batch
             batch, size = {}, 0
@@ -125,9 +125,9 @@ def forget(lake: Lake, dataset: Dataset, before_day: str) -> Manifest:
 
 def stored(store: Store, dataset: Dataset, files: Iterable[File]) -> pl.DataFrame:
     """Return the rows of some files of one partition, verified, in order; columns added since are null."""
-    found = [pl.DataFrame(schema=dataset.columns)]
-    found += [parse(manifests.verified(store, file.path, file.sha256)) for file in files]
-    return in_order(dataset, pl.concat(found, how="diagonal").select(list(dataset.columns)))
+    tables = [pl.DataFrame(schema=dataset.columns)]
+    tables += [parse(manifests.verified(store, file.path, file.sha256)) for file in files]
+    return in_order(dataset, pl.concat(tables, how="diagonal").select(list(dataset.columns)))
 
 
 def split(dataset: Dataset, rows: pl.DataFrame) -> list[tuple[Partition, pl.DataFrame]]:
@@ -135,14 +135,13 @@ def split(dataset: Dataset, rows: pl.DataFrame) -> list[tuple[Partition, pl.Data
     if not len(rows):
         return []
     day = (pl.col(dataset.time).to_physical() // clock.DAY).cast(pl.Int32)
-    exchange, first, last, alone = rows.select(
-        pl.col("exchange").first(), first=day.min(), last=day.max(),
-        alone=(pl.col("exchange") == pl.col("exchange").first()).all(),
-    ).row(0)  # fmt: skip
+    name = pl.col("exchange")
+    span = rows.select(name.first(), first=day.min(), last=day.max(), alone=(name == name.first()).all())
+    exchange, first, last, alone = span.row(0)
     if alone and first == last:
         return [(Partition(exchange, day_of(first * clock.DAY)), rows)]
     parts = rows.with_columns(day.alias("day")).partition_by("exchange", "day", as_dict=True)
-    return [(Partition(str(e), day_of(d * clock.DAY)), some.drop("day")) for (e, d), some in sorted(parts.items())]
+    return [(Partition(str(e), day_of(d * clock.DAY)), part.drop("day")) for (e, d), part in sorted(parts.items())]
 
 
 def day_of(at: int) -> str:
@@ -161,16 +160,16 @@ def clean(lake: Lake, dataset: Dataset) -> list[str]:
     """
     store = lake.store
     with store.lock(dataset.name):
-        held = latest(lake, dataset)
-        found = list(store.walk(dataset.name))
-        used = {manifests.current_path(dataset.name), manifests.manifest_path(dataset.name, held.version)}
-        used |= {file.path for file in held.files}
-        for path, written_at in found:
+        current = latest(lake, dataset)
+        entries = list(store.walk(dataset.name))
+        used = {manifests.current_path(dataset.name), manifests.manifest_path(dataset.name, current.version)}
+        used |= {file.path for file in current.files}
+        for path, written_at in entries:
             version = manifests.version_of(path)
-            recent = written_at * clock.SECOND > lake.now() - GRACE or (version or 0) > held.version - KEPT_VERSIONS
-            if version is not None and version < held.version and recent:
+            recent = written_at * clock.SECOND > lake.now() - GRACE or (version or 0) > current.version - KEPT_VERSIONS
+            if version is not None and version < current.version and recent:
                 used |= {path, *(file.path for file in manifests.load_version(store, path).files)}
-        gone = [path for path, _ in found if path not in used]
+        gone = [path for path, _ in entries if path not in used]
         for path in sorted(gone, key=lambda path: manifests.version_of(path) is not None):  # files before manifests
             store.remove(path)
         return gone

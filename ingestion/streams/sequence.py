@@ -122,8 +122,8 @@ class LooseIds:
         self._known: set[tuple[int, int]] = set()
         self._order: deque[tuple[int, tuple[int, int]]] = deque()
 
-    def begin(self, rows: Rows, known: Sequence[Hole] = (), since: int = 0) -> list[Hole]:  # noqa: ARG002 - as DenseIds
-        """Take trades that are in the log already."""
+    def begin(self, rows: Rows, _known: Sequence[Hole] = (), _since: int = 0) -> list[Hole]:
+        """Take trades that are in the log already; called like that of DenseIds, there are no holes to return."""
         if len(rows):
             self.accept(rows)
         return []

@@ -1,52 +1,31 @@
 """`cap ingest` between a real simulator and a real Valkey, and how the log compares with what the exchanges sent."""
 
 import contextlib
+import json
 import os
+import re
 import subprocess
 import sys
 import time
 import uuid
-from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Sized
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
 from bench.live_platform import free_ports
 from infra.eventlog import Position
 from infra.eventlog.valkey import ValkeyLog
-from ingestion.market import TradeFlag, trade_id_text
-from ingestion.messages import (
-    DEAD_LETTER_TOPIC,
-    TRADES_TOPIC,
-    Coverage,
-    DeadLetter,
-    Gap,
-    Trades,
-    decode_dead_letter,
-    decode_market,
-)
+from ingestion.messages import TRADES_TOPIC, Gap
 from ingestion.simulator.dialects.bybit.rest import NAMES
+from tests.ingestion.logged import Key, Logged, read_log
 
 SYMBOLS = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "BTC-USDT-PERP")
 EXCHANGES = ("binance", "bybit", "okx")
-Key = tuple[str, str]
-
-
-@dataclass
-class Logged:
-    """What the event log holds."""
-
-    trades: dict[Key, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    values: dict[tuple[str, str, str], tuple[int, Decimal, Decimal]] = field(default_factory=dict)
-    gaps: list[Gap] = field(default_factory=list)
-    since: dict[Key, int] = field(default_factory=dict)
-    healed: int = 0
-    clock: int = 0  # the latest that any exchange's time was said to be
-    letters: list[DeadLetter] = field(default_factory=list)
+Remainder = TypeVar("Remainder", bound=Sized)
 
 
 class Following:
@@ -82,18 +61,27 @@ class Following:
         httpx.delete(f"{self.simulator}/admin/faults/{fault}")
 
     def spent(self) -> bool:
-        """Tell whether all faults have struck as often as they were to."""
+        """Return whether all faults have struck as often as they were to."""
         return not httpx.get(f"{self.simulator}/admin/faults").json()
+
+    def strikes(self, kind: str) -> int:
+        """Return how often a kind of fault has struck."""
+        return int(httpx.get(f"{self.simulator}/admin/state").json()["faults_struck"].get(kind, 0))
+
+    def metric(self, name: str, exchange: str) -> float:
+        """Return what `cap ingest` counts for an exchange, 0 before the first time."""
+        line = re.search(rf'^{name}{{exchange="{exchange}"}} (\S+)', httpx.get(self.metrics).text, re.MULTILINE)
+        return float(line[1]) if line else 0.0
 
     def sent(self) -> dict[Key, list[dict[str, Any]]]:
         """Return what the exchanges traded: the truth."""
-        found = {}
+        trades = {}
         for exchange in EXCHANGES:
             for symbol in SYMBOLS:
                 answer = httpx.get(f"{self.simulator}/admin/tape/{exchange}/{symbol}", timeout=30)
                 assert answer.status_code == 200, answer.text
-                found[exchange, symbol] = answer.json()
-        return found
+                trades[exchange, symbol] = answer.json()
+        return trades
 
     def messages(self) -> int:
         """Return how many messages of market data the log holds."""
@@ -103,33 +91,21 @@ class Following:
         return count
 
     def logged(self) -> Logged:
-        found, log = Logged(), ValkeyLog(self.valkey)
-        for payload in _payloads(log, Position(TRADES_TOPIC, 0)):
-            message = decode_market(payload)
-            if isinstance(message, Trades):
-                _take(found, message)
-            elif isinstance(message, Gap):
-                found.gaps.append(message)
-            elif isinstance(message, Coverage):
-                found.since.setdefault((message.exchange, message.symbol), message.since)
-        found.letters = [decode_dead_letter(one) for one in _payloads(log, Position(DEAD_LETTER_TOPIC, 0))]
-        log.close()
-        return found
+        return read_log(self.valkey)
 
     def missing(self, until: int) -> Counter[str]:
         """Count the trades sent until a time that the log has not, by what it says of them, and of whom."""
-        logged, found = self.logged(), Counter[str]()
+        logged, missing = self.logged(), Counter[str]()
         status = {(g.exchange, g.symbol, g.first_id, g.from_at): g for g in logged.gaps}  # the last record of each
         for key, trades in self.sent().items():
-            mine = {name for *one, name in logged.values if tuple(one) == key}
-            first = min((at for (*one, _), (at, *_) in logged.values.items() if tuple(one) == key), default=0)
-            since = logged.since.get(key, first)
+            mine = {name for *series, name in logged.values if tuple(series) == key}
+            since = logged.begin(key)
             for trade in trades:
                 at = trade["at"] * 1_000
                 if since <= at <= until and _name(key, trade["id"]) not in mine:
-                    told = [gap for gap in status.values() if _inside(key, at, [gap])]
-                    found[f"{' '.join(key)} {'/'.join(sorted({gap.status for gap in told})) or 'silent'}"] += 1
-        return found
+                    records = [gap for gap in status.values() if _inside(key, at, [gap])]
+                    missing[f"{' '.join(key)} {'/'.join(sorted({gap.status for gap in records})) or 'silent'}"] += 1
+        return missing
 
     def differences(self, until: int) -> list[str]:
         """Compare the log with what was sent until a time; name each lost, doubled or wrong trade.
@@ -140,9 +116,8 @@ class Following:
         lost = [gap for gap in logged.gaps if gap.status == "lost"]
         for key, trades in self.sent().items():
             mine = logged.trades[key]
-            first = min((at for (*one, _), (at, *_) in logged.values.items() if tuple(one) == key), default=0)
-            since = logged.since.get(key, first)  # Bybit gives too few old trades by REST to be sure of a minute
-            wrong += [f"{key} {one} {times} times" for one, times in mine.items() if times > 1]
+            since = logged.begin(key)
+            wrong += [f"{key} {name} {times} times" for name, times in mine.items() if times > 1]
             for trade in trades:
                 at, name = trade["at"] * 1_000, _name(key, trade["id"])
                 if not since <= at <= until or _inside(key, at, lost):
@@ -153,24 +128,6 @@ class Following:
                 elif value != (at, *_amounts(key, trade)):
                     wrong.append(f"{key} {name} is {value}, not {trade}")
         return wrong
-
-
-def _take(found: Logged, message: Trades) -> None:
-    found.clock = max(found.clock, message.clock)
-    for row in message.rows():
-        symbol = message.symbols[row["symbol"]]
-        last = int(row["id_low"])
-        names = (
-            [trade_id_text(int(row["id_high"]), last)]
-            if row["id_high"]
-            else [str(n) for n in range(last - int(row["count"]) + 1, last + 1)]
-        )
-        price = Decimal(int(row["price"])).scaleb(-int(row["price_scale"]))
-        quantity = Decimal(int(row["quantity"])).scaleb(-int(row["quantity_scale"]))
-        for name in names:
-            found.trades[message.exchange, symbol][name] += 1
-            found.values[message.exchange, symbol, name] = (int(row["traded_at"]), price, quantity)
-        found.healed += bool(row["flags"] & TradeFlag.HEALED)
 
 
 def _amounts(key: Key, trade: dict[str, Any]) -> tuple[Decimal, Decimal]:
@@ -192,14 +149,6 @@ def _inside(key: Key, at: int, gaps: list[Gap]) -> bool:
     return any((gap.exchange, gap.symbol) == key and gap.from_at <= at <= gap.to_at for gap in gaps)
 
 
-def _payloads(log: ValkeyLog, position: Position) -> Iterator[bytes]:
-    offset, end = log.begin(position), log.end(position)
-    while offset < end:
-        messages = log.read({position: offset}, most=2_000)
-        yield from (message.payload for message in messages)
-        offset += len(messages)
-
-
 @contextlib.contextmanager
 def following(directory: Path, valkey: str, *, rate: float, prelude: str = "") -> Iterator[Following]:
     """Run simulator and ingestion for the length of a block; `prelude` may shorten deadlines of `cap ingest`."""
@@ -207,22 +156,33 @@ def following(directory: Path, valkey: str, *, rate: float, prelude: str = "") -
     ports = free_ports(2)
     simulator = f"http://127.0.0.1:{ports[0]}"
     environment = {
-        "CAP_SIMULATOR_PORT": str(ports[0]), "CAP_INGESTION_METRICS_PORT": str(ports[1]), "CAP_VALKEY_URL": valkey,
-        "CAP_DATA_DIRECTORY": str(directory / "data"), "CAP_SYMBOLS": str(list(SYMBOLS)).replace("'", '"'),
-    }  # fmt: skip
+        "CAP_SIMULATOR_PORT": str(ports[0]),
+        "CAP_INGESTION_METRICS_PORT": str(ports[1]),
+        "CAP_VALKEY_URL": valkey,
+        "CAP_DATA_DIRECTORY": str(directory / "data"),
+        "CAP_SYMBOLS": json.dumps(SYMBOLS),
+    }
     arguments = [sys.executable, "-P", "-m", "infra.cli", "simulate", "--rate", str(rate), "--symbols", "3"]
     with (directory / "simulator.log").open("ab") as log:
         server = subprocess.Popen(arguments, env=os.environ | environment, stdout=log, stderr=log)
-    one = Following(simulator, valkey, directory, environment | {"CAP_SIMULATOR_URL": simulator}, prelude)
+    run = Following(simulator, valkey, directory, environment | {"CAP_SIMULATOR_URL": simulator}, prelude)
     try:
         wait(lambda: httpx.get(f"{simulator}/health").status_code == 200)
-        one.start()
-        yield one
+        run.start()
+        yield run
     finally:
-        if one.process is not None and one.process.poll() is None:
-            one.kill()
+        if run.process is not None and run.process.poll() is None:
+            run.kill()
         server.kill()
         server.wait()
+
+
+def remainder(read: Callable[[], Remainder], seconds: float = 150.0) -> Remainder:
+    """Poll until nothing is left of what `read` returns; return what is left when the time is up."""
+    deadline = time.monotonic() + seconds
+    while len(rest := read()) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return rest
 
 
 def wait(condition: Any, seconds: float = 60.0) -> None:

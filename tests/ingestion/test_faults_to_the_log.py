@@ -1,20 +1,12 @@
 """Whatever the exchanges do wrong, the log ends up with each trade once, or says which it could not get."""
 
-import importlib.util
-import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
-SPEC = importlib.util.spec_from_file_location("following", Path(__file__).parent / "following.py")
-assert SPEC is not None
-assert SPEC.loader is not None
-harness = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(harness)
+from ingestion.messages import Gap
+from tests.ingestion.following import EXCHANGES, Following, following, remainder, wait
 
 SHORTENED = """
 import dataclasses
@@ -30,152 +22,160 @@ Binance.limits = dataclasses.replace(Binance.limits, lifetime_seconds=25.0)
 
 
 @pytest.fixture(scope="module")
-def run(valkey: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def run(valkey: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Following]:
     directory = tmp_path_factory.mktemp("faults")
-    with harness.following(directory, valkey, rate=150, prelude=SHORTENED) as one:
-        harness.wait(lambda: len(one.logged().trades) == 12, 120)
-        yield one
+    with following(directory, valkey, rate=150, prelude=SHORTENED) as process:
+        wait(lambda: len(process.logged().trades) == 12, 120)
+        yield process
 
 
-def settled(run: Any) -> list[str]:
+def settled(run: Following) -> list[str]:
     """Return what is wrong with all that was sent until now, once that has had time to be healed."""
-    until, deadline = time.time_ns() // 1_000, time.monotonic() + 150
-    while (wrong := run.differences(until)) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    return wrong
+    until = time.time_ns() // 1_000
+    return remainder(lambda: run.differences(until))
 
 
-def test_nothing_is_lost_or_doubled_where_nothing_goes_wrong(run: Any) -> None:
+def strike(run: Following, times: int, kind: str, **what: object) -> None:
+    """Begin a fault, and end it once it has struck so often."""
+    before = run.strikes(kind)
+    fault = run.fault(kind=kind, **what)
+    wait(lambda: run.strikes(kind) >= before + times)
+    run.end(fault)
+
+
+def test_nothing_is_lost_or_doubled_where_nothing_goes_wrong(run: Following) -> None:
     assert settled(run) == []
     assert run.logged().gaps == []
 
 
-def test_a_connection_is_replaced_before_its_lifetime_ends_without_a_gap(run: Any) -> None:
+def test_a_connection_is_replaced_before_its_lifetime_ends_without_a_gap(run: Following) -> None:
     def replaced() -> float:
-        found = re.findall(r'ingestion_replaced_total{exchange="binance"} (\S+)', httpx.get(run.metrics).text)
-        return float(found[0]) if found else 0.0
+        return run.metric("ingestion_replaced_total", "binance")
 
     before = replaced()
-    harness.wait(lambda: replaced() >= before + 2)  # spot and perpetuals
+    wait(lambda: replaced() >= before + 2)  # spot and perpetuals
     assert settled(run) == []
     assert run.logged().gaps == []
 
 
-def test_spoiled_frames_reach_the_dead_letters_and_no_candle(run: Any) -> None:
+def test_spoiled_frames_reach_the_dead_letters_and_no_candle(run: Following) -> None:
     kinds = ("bad_price", "truncated", "wrong_symbol", "duplicate", "stale", "late")
     faults = [run.fault(kind=kind, probability=0.2, milliseconds=400) for kind in kinds]
-    harness.wait(lambda: len({one.exchange for one in run.logged().letters}) == 3)
-    harness.wait(lambda: len(run.logged().letters) > 100)
+    wait(lambda: len({letter.exchange for letter in run.logged().letters}) == 3)
+    wait(lambda: len(run.logged().letters) > 100)
     for fault in faults:
         run.end(fault)
     assert settled(run) == []
-    assert all(one.reason and one.payload for one in run.logged().letters)
+    assert all(letter.reason and letter.payload for letter in run.logged().letters)
 
 
-def test_frames_out_of_order_make_no_gap(run: Any) -> None:
+def test_frames_out_of_order_make_no_gap(run: Following) -> None:
     before = len(run.logged().gaps)
-    fault = run.fault(kind="reorder", probability=0.3, exchange="okx", symbol="BTC-USDT")
-    time.sleep(2)
-    run.end(fault)
+    strike(run, 5, "reorder", probability=0.3, exchange="okx", symbol="BTC-USDT")
     assert settled(run) == []
     assert [gap for gap in run.logged().gaps[before:] if gap.status == "lost"] == []
 
 
+def span(gap: Gap) -> tuple[str, int, int]:
+    return gap.symbol, gap.first_id, gap.last_id
+
+
 @pytest.mark.parametrize("exchange", ["binance", "okx"])
-def test_dropped_frames_are_healed_and_their_ids_were_named(run: Any, exchange: str) -> None:
+def test_dropped_frames_are_healed_and_their_ids_were_named(run: Following, exchange: str) -> None:
     before, healed = len(run.logged().gaps), run.logged().healed
     fault = run.fault(kind="drop", probability=0.3, exchange=exchange)
-    harness.wait(lambda: run.logged().healed > healed + 20)
+    wait(lambda: run.logged().healed > healed + 20)
     run.end(fault)
     assert settled(run) == []
     gaps = run.logged().gaps[before:]
-    spans = [(g.symbol, g.first_id, g.last_id) for g in gaps if g.status == "open" and g.exchange == exchange]
+    spans = [span(gap) for gap in gaps if gap.status == "open" and gap.exchange == exchange]
     assert spans
-    harness.wait(
-        lambda: sorted(spans)
-        == sorted(
-            (g.symbol, g.first_id, g.last_id) for g in run.logged().gaps[before:]
-            if g.status == "healed" and (g.symbol, g.first_id, g.last_id) in spans
-        )
-    )  # fmt: skip
+
+    def mended() -> list[tuple[str, int, int]]:
+        healed = [span(gap) for gap in run.logged().gaps[before:] if gap.status == "healed"]
+        return sorted(ids for ids in healed if ids in spans)
+
+    wait(lambda: mended() == sorted(spans))
 
 
 @pytest.mark.parametrize("kind", ["reset", "close", "cut", "huge_frame"])
-def test_connections_that_end_are_made_again_and_the_time_between_is_healed(run: Any, kind: str) -> None:
-    for exchange in harness.EXCHANGES:
+def test_connections_that_end_are_made_again_and_the_time_between_is_healed(run: Following, kind: str) -> None:
+    for exchange in EXCHANGES:
         run.fault(kind=kind, exchange=exchange, count=1)
-    harness.wait(run.spent)
+    wait(run.spent)
     assert settled(run) == []
 
 
-def test_replayed_trades_after_a_reconnect_are_not_doubled(run: Any) -> None:
+def test_replayed_trades_after_a_reconnect_are_not_doubled(run: Following) -> None:
     fault = run.fault(kind="overlap")
-    for exchange in harness.EXCHANGES:
+    for exchange in EXCHANGES:
         run.fault(kind="reset", exchange=exchange, count=1)
     assert settled(run) == []
     run.end(fault)
 
 
-def test_handshakes_that_fail_and_answers_that_stay_out_are_tried_again(run: Any) -> None:
-    for exchange in harness.EXCHANGES:
+def test_handshakes_that_fail_and_answers_that_stay_out_are_tried_again(run: Following) -> None:
+    for exchange in EXCHANGES:
         run.fault(kind="handshake_502", exchange=exchange, count=2)
         run.fault(kind="handshake_hang", exchange=exchange, count=1)
         run.fault(kind="ack_missing", exchange=exchange, count=1)
         run.fault(kind="close", exchange=exchange, count=1)
-    harness.wait(run.spent)
+    wait(run.spent)
     assert settled(run) == []
 
 
-def test_gaps_wait_for_rest_that_is_down_limited_or_slow(run: Any) -> None:
+def test_gaps_wait_for_rest_that_is_down_limited_or_slow(run: Following) -> None:
     healed = run.logged().healed
     faults = [run.fault(kind=kind, count=4) for kind in ("rest_down", "too_many", "rest_slow")]
-    drop = run.fault(kind="drop", probability=0.2, exchange="binance")
-    time.sleep(2)
-    run.end(drop)
+    strike(run, 20, "drop", probability=0.2, exchange="binance")
     assert settled(run) == []
     assert run.logged().healed > healed
     for fault in faults:
         run.end(fault)
 
 
-def test_a_gap_outlives_a_ban(run: Any) -> None:
+def test_a_gap_outlives_a_ban(run: Following) -> None:
     healed = run.logged().healed
     ban = run.fault(kind="banned", exchange="binance", count=1)
-    drop = run.fault(kind="drop", probability=0.2, exchange="binance")
-    time.sleep(2)
-    run.end(drop)
+    strike(run, 20, "drop", probability=0.2, exchange="binance")
     assert settled(run) == []
     assert run.logged().healed > healed
     run.end(ban)
 
 
 @pytest.mark.parametrize("milliseconds", [600_000, -600_000])
-def test_an_exchange_whose_clock_jumps_closes_no_minute_early_and_loses_nothing(run: Any, milliseconds: int) -> None:
+def test_an_exchange_whose_clock_jumps_closes_no_minute_early_and_loses_nothing(
+    run: Following, milliseconds: int
+) -> None:
+    def frames() -> list[float]:
+        return [run.metric("ingestion_frames_total", exchange) for exchange in EXCHANGES]
+
     jump = run.fault(kind="clock_jump", milliseconds=milliseconds)
-    time.sleep(3)
+    before = frames()
+    wait(lambda: all(now >= then + 100 for now, then in zip(frames(), before, strict=True)))
     run.end(jump)
     assert settled(run) == []
     assert run.logged().clock < time.time_ns() // 1_000 + 6_000_000  # five seconds ahead is taken for jitter
 
 
 @pytest.mark.parametrize("kind", ["half_open", "stall_socket"])
-def test_silent_sockets_are_noticed_and_replaced(run: Any, kind: str) -> None:
-    for exchange in harness.EXCHANGES:
+def test_silent_sockets_are_noticed_and_replaced(run: Following, kind: str) -> None:
+    for exchange in EXCHANGES:
         run.fault(kind=kind, exchange=exchange, count=1)
-    harness.wait(run.spent)
+    wait(run.spent)
     assert settled(run) == []
 
 
-def test_one_silent_stream_among_many_is_noticed_and_served_by_rest(run: Any) -> None:
+def test_one_silent_stream_among_many_is_noticed_and_served_by_rest(run: Following) -> None:
     faults = [run.fault(kind="stall_stream", exchange=name, symbol="SOL-USDT") for name in ("binance", "okx")]
     healed = run.logged().healed
-    harness.wait(lambda: run.logged().healed > healed + 5)
+    wait(lambda: run.logged().healed > healed + 5)
     for fault in faults:
         run.end(fault)
     assert settled(run) == []
 
 
-def test_a_stop_flushes_and_ends_well(run: Any) -> None:
+def test_a_stop_flushes_and_ends_well(run: Following) -> None:
     assert run.stop() == 0
     until = max(int(at) for at, *_ in run.logged().values.values()) - 1_000_000
     assert run.differences(until) == []

@@ -10,8 +10,8 @@ def test_three_kills_while_the_exchanges_trade_leave_no_trace(valkey: str, tmp_p
     following = harness()
     with following.following(tmp_path, valkey, rate=60) as run:
         following.wait(lambda: len(run.logged().trades) == 12, 120)
-        found = kill_loop(run, following.wait, 3, most_seconds=6.0)
-    assert (found["kills"], found["wrong"]) == (3, 0), found
+        report = kill_loop(run, following.wait, 3, most_seconds=6.0)
+    assert (report["kills"], report["wrong"]) == (3, 0), report
 
 
 def test_a_process_killed_while_it_asks_for_what_was_missed_leaves_no_silent_gap(valkey: str, tmp_path: Path) -> None:
@@ -31,10 +31,8 @@ def test_a_process_killed_while_it_asks_for_what_was_missed_leaves_no_silent_gap
         run.start()
         until, before = time.time_ns() // 1_000, flowing()
         following.wait(lambda: flowing() > before, 60)
-        deadline = time.monotonic() + 30
-        while (missing := run.missing(until)) and time.monotonic() < deadline:
-            time.sleep(0.2)
-    assert not [what for what in missing if "silent" in what or "open" in what], missing
+        missing = following.remainder(lambda: [w for w in run.missing(until) if "silent" in w or "open" in w])
+    assert missing == []
 
 
 def test_a_second_process_on_the_same_data_names_the_first(valkey: str, tmp_path: Path) -> None:

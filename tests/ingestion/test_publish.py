@@ -2,8 +2,6 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,25 +12,19 @@ from infra.eventlog import Position
 from infra.eventlog.valkey import ValkeyLog
 from ingestion.publish import Publisher
 from ingestion.spill import Spill
+from tests.conftest import eventually
 
 TOPIC = Position("published", 0)
 
 
-def wait(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def payloads(url: str, position: Position) -> list[bytes]:
-    log, found, offset = ValkeyLog(url), [], 0
+    log, contents, offset = ValkeyLog(url), [], 0
     while offset < log.end(position):
         messages = log.read({position: offset})
-        found += [m.payload for m in messages]
+        contents += [m.payload for m in messages]
         offset += len(messages)
     log.close()
-    return found
+    return contents
 
 
 @pytest.fixture
@@ -56,19 +48,19 @@ def test_a_log_that_hangs_loses_and_doubles_nothing(valkey: str, tmp_path: Path,
     publisher = Publisher(log, spill)
     with redis.Redis.from_url(valkey) as client:
         pid = client.info()["process_id"]
-    wanted = [b"%d" % n for n in range(30_000)]
-    for n, payload in enumerate(wanted):
+    messages = [b"%d" % n for n in range(30_000)]
+    for n, payload in enumerate(messages):
         if n == 10_000:
-            wait(lambda: len(payloads(valkey, position)) > 0)
+            eventually(lambda: len(payloads(valkey, position)) > 0)
             os.kill(pid, signal.SIGSTOP)
         if n == 20_000:
-            wait(lambda: len(spill) > 100_000)
+            eventually(lambda: len(spill) > 100_000)
             assert not publisher.reachable
             os.kill(pid, signal.SIGCONT)
         publisher.put(position, payload)
     assert publisher.close(60)
     log.close()
-    assert payloads(valkey, position) == wanted
+    assert payloads(valkey, position) == messages
     assert len(spill) == 0
 
 
@@ -97,8 +89,8 @@ def test_a_process_killed_while_it_sends_goes_on_where_it_was(tmp_path: Path) ->
     again.put([(TOPIC, b"later")])
     third = Spill(tmp_path / "spill")
     assert third.take(9) == [(TOPIC, b"later")]
-    for one in (spill, again, third):
-        one.close()
+    for file in (spill, again, third):
+        file.close()
 
 
 def test_a_half_written_record_is_cut_off(tmp_path: Path) -> None:

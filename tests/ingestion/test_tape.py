@@ -48,29 +48,29 @@ def test_hours_have_their_own_files_and_old_ones_go(tmp_path: Path) -> None:
 
 def test_any_damage_is_reported_and_costs_only_the_blocks_it_hit(tmp_path: Path) -> None:
     file, dice = written(tmp_path), random.Random(5)
-    whole = file.read_bytes()
-    size = len(whole) // 50
-    ends = {n for n in range(len(whole) + 1) if whole[n : n + len(MAGIC)] == MAGIC or n == len(whole)}
+    content = file.read_bytes()
+    size = len(content) // 50
+    ends = {n for n in range(len(content) + 1) if content[n : n + len(MAGIC)] == MAGIC or n == len(content)}
     for _ in range(1_000):
-        raw = bytearray(whole)
+        raw = bytearray(content)
         if dice.random() < 0.5:
             del raw[dice.randrange(len(raw)) :]
         else:
             raw[dice.randrange(len(raw))] ^= 1 << dice.randrange(8)
         file.write_bytes(raw)
         damaged: list[str] = []
-        found = list(read_tape(file, partial(note, damaged)))
-        numbers = [f.received_at for f in found]
-        assert found == [frame(n) for n in numbers]
+        frames = list(read_tape(file, partial(note, damaged)))
+        numbers = [f.received_at for f in frames]
+        assert frames == [frame(n) for n in numbers]
         assert numbers == sorted(numbers)
-        assert len(found) >= 2 * (len(raw) // size - 2)
+        assert len(frames) >= 2 * (len(raw) // size - 2)
         assert damaged or len(raw) in ends
 
 
 def test_the_newest_frames_are_read_without_the_older_ones(tmp_path: Path) -> None:
     file = written(tmp_path)
     size = file.stat().st_size
-    found = list(read_tail(tmp_path, size // 5))
-    assert found == [frame(n) for n in range(100)][-len(found) :]
-    assert 10 <= len(found) <= 20
+    tail = list(read_tail(tmp_path, size // 5))
+    assert tail == [frame(n) for n in range(100)][-len(tail) :]
+    assert 10 <= len(tail) <= 20
     assert len(list(read_tail(tmp_path))) == 100

@@ -71,13 +71,13 @@ def test_an_interrupted_backfill_goes_on_where_it_was(
     lake: Lake, config: Settings, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr(backfill, "PIECE", 50)
-    asked = []
+    requests = []
     get = RestClient.get
 
     async def counted(self: RestClient, path: str, parameters: dict, *, weight: float) -> bytes:
         if "klines" in path:
-            asked.append(path)
-            if len(asked) == 4:
+            requests.append(path)
+            if len(requests) == 4:
                 raise UnavailableError("the network is away")
         return await get(self, path, parameters, weight=weight)
 
@@ -86,11 +86,11 @@ def test_an_interrupted_backfill_goes_on_where_it_was(
         fetch(lake, config)
     assert len(frame("candles", store=lake.store)) == 150
     assert fetch(lake, config).added == 90
-    assert len(asked) == 6
-    whole = Lake(Local(tmp_path / "whole"))
+    assert len(requests) == 6
+    uninterrupted = Lake(Local(tmp_path / "uninterrupted"))
     monkeypatch.setattr(backfill, "PIECE", 10_000)
-    fetch(whole, config)
-    assert latest(lake, CANDLES).content == latest(whole, CANDLES).content
+    fetch(uninterrupted, config)
+    assert latest(lake, CANDLES).content == latest(uninterrupted, CANDLES).content
 
 
 def test_ours_hold_where_they_are_complete_and_are_mended_where_they_have_a_gap(lake: Lake, config: Settings) -> None:
@@ -105,12 +105,12 @@ def test_ours_hold_where_they_are_complete_and_are_mended_where_they_have_a_gap(
     append(ours, CANDLES, candle_frame(["binance"] * count, ["BTC-USDT"] * count, ["1h"] * count, rows), {}, {})
     done = fetch(ours, config)
     assert (done.added, done.revised, done.differing, done.equal) == (2, 1, 1, 236)
-    found = frame("candles", store=ours.store)
-    assert found["revision"].to_list() == [0] * 6 + [1] + [0] * 233
-    assert found["quality"].to_list()[5:9] == ["complete", "backfilled", "complete", "backfilled"]
+    candles = frame("candles", store=ours.store)
+    assert candles["revision"].to_list() == [0] * 6 + [1] + [0] * 233
+    assert candles["quality"].to_list()[5:9] == ["complete", "backfilled", "complete", "backfilled"]
 
 
-def test_the_past_of_which_nobody_knows_is_not_made_up(lake: Lake, config: Settings) -> None:
+def test_a_past_that_the_exchange_does_not_know_is_not_made_up(lake: Lake, config: Settings) -> None:
     early = Span(Timeframe.H1, END - 90 * DAY, END - 80 * DAY)
     assert fetch(lake, config, span=early).added == 0
 
@@ -126,8 +126,8 @@ def test_the_command_names_what_is_wrong(lake: Lake, config: Settings, tmp_path:
 
     assert "4h" in cap("--from", "2023-01-01", "--timeframe", "4h").stderr
     assert "not a time" in cap("--from", "yesterday").stderr
-    done = cap("--from", time.strftime("%Y-%m-%dT%H:00", time.gmtime((END - DAY) // 1_000_000)), "--timeframe", "1h",
-               "--to", time.strftime("%Y-%m-%dT%H:00", time.gmtime(END // 1_000_000)), "--exchange", "okx")  # fmt: skip
+    first, last = (time.strftime("%Y-%m-%dT%H:00", time.gmtime(at // 1_000_000)) for at in (END - DAY, END))
+    done = cap("--from", first, "--timeframe", "1h", "--to", last, "--exchange", "okx")
     assert done.stdout.splitlines()[0] == "24 candles added, 0 equal ours, 0 revised, 0 differ from our own", (
         done.stderr
     )

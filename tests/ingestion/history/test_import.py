@@ -56,10 +56,12 @@ def test_the_real_hourly_history_is_there_with_its_five_maintenance_gaps(lake: L
     assert gaps.group_by("from_at", "to_at").len().sort("from_at").with_columns(
         pl.col("from_at", "to_at").dt.strftime("%Y-%m-%d %H")
     ).rows() == [
-        ("2021-04-20 02", "2021-04-20 04", 16), ("2021-04-25 05", "2021-04-25 08", 16),
-        ("2021-08-13 02", "2021-08-13 06", 16), ("2021-09-29 07", "2021-09-29 09", 16),
+        ("2021-04-20 02", "2021-04-20 04", 16),
+        ("2021-04-25 05", "2021-04-25 08", 16),
+        ("2021-08-13 02", "2021-08-13 06", 16),
+        ("2021-09-29 07", "2021-09-29 09", 16),
         ("2023-03-24 13", "2023-03-24 14", 16),
-    ]  # fmt: skip
+    ]
     assert gaps["reason"].unique().to_list() == ["none of 16 symbols traded: binance stood still"]
     original = pl.read_parquet(path).filter(symbol="BTCUSDT")
     table = bars(timeframe="1h", symbols=["BTC-USDT"], store=lake.store)
@@ -70,8 +72,10 @@ def test_the_real_hourly_history_is_there_with_its_five_maintenance_gaps(lake: L
 
 def test_binances_archive_equals_what_its_rest_interface_answers(lake: Lake, tmp_path: Path) -> None:
     run(lake, archive(tmp_path / "BTCUSDT-1m-2023-01.zip", klines(3)))
-    answers = [json.loads("[" + KLINE.format(at=at // 1_000, end=at // 1_000 + 59_999) + "]")
-               for at in range(BEGIN, BEGIN + 3 * MINUTE, MINUTE)]  # fmt: skip
+    answers = [
+        json.loads("[" + KLINE.format(at=at // 1_000, end=at // 1_000 + 59_999) + "]")
+        for at in range(BEGIN, BEGIN + 3 * MINUTE, MINUTE)
+    ]
     rest = parse_klines(json.dumps(answers).encode())
     assert candle_rows(frame("candles", store=lake.store)).tobytes() == rest.tobytes()
 
@@ -102,9 +106,9 @@ def test_our_own_complete_candles_hold_against_history_and_differences_are_count
     append(lake, CANDLES, candle_frame(["binance"] * 3, ["BTC-USDT"] * 3, ["1m"] * 3, rows), {}, {})
     done = import_file(lake, raw, "binance", "", "").reconciled
     assert (done.added, done.equal, done.revised, done.differing) == (0, 0, 2, 1)
-    found = frame("candles", exchange="binance", store=lake.store)
-    assert found["revision"].to_list() == [0, 1, 1]
-    assert found["close"].to_list() == [1652968, 1652967, 1652967]
+    candles = frame("candles", exchange="binance", store=lake.store)
+    assert candles["revision"].to_list() == [0, 1, 1]
+    assert candles["close"].to_list() == [1652968, 1652967, 1652967]
     known = frame("candles", exchange="binance", store=lake.store, as_of="2023-06-01")
     assert known["close"].to_list() == [1652968] * 3
 
@@ -115,16 +119,17 @@ def test_trades_of_an_archive_are_those_of_the_stream(lake: Lake, tmp_path: Path
         "1002,16542.00,1.5,24813,1672531200015,False,True",
     ]
     run(lake, archive(tmp_path / "BTCUSDT-trades-2023-01-01.zip", rows))
-    found = frame("trades", store=lake.store)
-    assert found.select("symbol", "id_low", "price", "price_scale", "quantity", "quantity_scale", "flags").rows() == [
-        ("BTC-USDT", 1001, 1654177, 2, 75, 5, 0), ("BTC-USDT", 1002, 16542, 0, 15, 1, 1)
-    ]  # fmt: skip
+    trades = frame("trades", store=lake.store)
+    assert trades.select("symbol", "id_low", "price", "price_scale", "quantity", "quantity_scale", "flags").rows() == [
+        ("BTC-USDT", 1001, 1654177, 2, 75, 5, 0),
+        ("BTC-USDT", 1002, 16542, 0, 15, 1, 1),
+    ]
     again = run(lake, archive(tmp_path / "BTCUSDT-trades-2023-01-01.zip", rows))
     assert (again.reconciled.added, again.reconciled.equal) == (0, 2)
     rows = ["7,16541.77,0.5,1010,1014,1672531200012,True,True"]
     run(lake, archive(tmp_path / "BTCUSDT-aggTrades-2023-01-01.zip", rows), symbol="BTC-USDT-PERP")
-    found = frame("trades", symbols=["BTC-USDT-PERP"], store=lake.store)
-    assert found.select("id_low", "count").rows() == [(1014, 5)]
+    trades = frame("trades", symbols=["BTC-USDT-PERP"], store=lake.store)
+    assert trades.select("id_low", "count").rows() == [(1014, 5)]
 
 
 def test_real_files_of_others_are_read(lake: Lake, shared_data: Path) -> None:

@@ -15,7 +15,7 @@ class Full:
         self.failed = False
 
     def _change(self) -> bool:
-        """Tell whether this call goes through; after the first failure the disk stays full but gives up files."""
+        """Return whether this call goes through; after the first failure the disk stays full but gives up files."""
         self.left -= 1
         self.failed = self.failed or self.left < 0
         return not self.failed
@@ -40,9 +40,9 @@ class Full:
         self._or_fail()
         os.fsync(handle)
 
-    def replace(self, one, other) -> None:
-        self._or_fail(one)
-        os.replace(one, other)  # noqa: PTH105 - what the module does
+    def replace(self, source, target) -> None:
+        self._or_fail(source)
+        os.replace(source, target)  # noqa: PTH105 - what the module does
 
     def mkdir(self, path) -> None:
         self._or_fail(path)
@@ -73,33 +73,33 @@ class Disk:
 
     def after_power_loss(self, target: Path, choose: random.Random) -> None:
         """Write one state that the disk may be in now."""
-        found = {directory: dict(names) for directory, names in self.entries.items()}
+        state = {directory: dict(names) for directory, names in self.entries.items()}
         for directory, changes in self.pending.items():
-            here = found.setdefault(directory, {})
+            here = state.setdefault(directory, {})
             for change in changes:
                 if choose.random() < 0.5:
                     for name, inode, there in change:
                         here.pop(name, None)
                         if there:
                             here[name] = inode
-        self._copy(found, ".", target, choose)
+        self._copy(state, ".", target, choose)
 
-    def _copy(self, found, directory: str, target: Path, choose: random.Random) -> None:
+    def _copy(self, state, directory: str, target: Path, choose: random.Random) -> None:
         target.mkdir(parents=True, exist_ok=True)
-        for name, inode in found.get(directory, {}).items():
+        for name, inode in state.get(directory, {}).items():
             if inode is None:
-                self._copy(found, f"{directory}/{name}", target / name, choose)
+                self._copy(state, f"{directory}/{name}", target / name, choose)
                 continue
-            held = self.inodes[inode]
-            kept = [held.durable, held.volatile, held.volatile[: choose.randint(0, len(held.volatile))]]
-            (target / name).write_bytes(held.durable if held.durable == held.volatile else choose.choice(kept))
+            file = self.inodes[inode]
+            contents = [file.durable, file.volatile, file.volatile[: choose.randint(0, len(file.volatile))]]
+            (target / name).write_bytes(file.durable if file.durable == file.volatile else choose.choice(contents))
 
 
 class Recorder:
     """Works on a real directory and keeps the model of what is durable beside it; calls `after` each change."""
 
     def __init__(self, root: Path, after) -> None:
-        self.disk, self._after, self._made = Disk(root), after, 0
+        self.disk, self._after, self._files = Disk(root), after, 0
         self._handles: dict[int, tuple[str, str | None]] = {}
         self._names: dict[str, str] = {}  # path -> inode
 
@@ -113,8 +113,8 @@ class Recorder:
     def open(self, path, flags, mode=0o777):
         handle = os.open(path, flags, mode)
         if flags & os.O_CREAT:
-            self._made += 1
-            inode = str(self._made)
+            self._files += 1
+            inode = str(self._files)
             self.disk.inodes[inode] = Inode()
             self._names[str(path)] = inode
             directory, name = self._place(path)
@@ -140,27 +140,27 @@ class Recorder:
             directory = "." if Path(path) == self.disk.root else "./" + str(Path(path).relative_to(self.disk.root))
             here = self.disk.entries.setdefault(directory, {})
             for change in self.disk.pending.pop(directory, []):
-                for name, held, there in change:
+                for name, file, there in change:
                     here.pop(name, None)
                     if there:
-                        here[name] = held
+                        here[name] = file
         self._after(self.disk)
 
-    def replace(self, one, other) -> None:
-        os.replace(one, other)  # noqa: PTH105
-        inode = self._names[str(other)] = self._names.pop(str(one))
-        directory, name = self._place(other)
-        self._pend(directory, (self._place(one)[1], inode, False), (name, inode, True))
+    def replace(self, source, target) -> None:
+        os.replace(source, target)  # noqa: PTH105 - likewise
+        inode = self._names[str(target)] = self._names.pop(str(source))
+        directory, name = self._place(target)
+        self._pend(directory, (self._place(source)[1], inode, False), (name, inode, True))
         self._after(self.disk)
 
     def mkdir(self, path) -> None:
-        os.mkdir(path)  # noqa: PTH102
+        os.mkdir(path)  # noqa: PTH102 - likewise
         directory, name = self._place(path)
         self._pend(directory, (name, None, True))
         self._after(self.disk)
 
     def unlink(self, path) -> None:
-        os.unlink(path)  # noqa: PTH108
+        os.unlink(path)  # noqa: PTH108 - likewise
         directory, name = self._place(path)
         self._pend(directory, (name, self._names.get(str(path)), False))
         self._after(self.disk)

@@ -1,7 +1,6 @@
 """What may happen to a disk: it is full, tears writes, loses power, flips bits. A version is whole or not there."""
 
 import errno
-import importlib.util
 import os
 import random
 import shutil
@@ -24,21 +23,18 @@ from ingestion.lake.sql import query
 from ingestion.lake.store import Local
 from ingestion.lake.writer import FAN, Lake, append, clean, compact, latest
 from ingestion.market import TRADE
+from tests.ingestion.lake import faulty
 
 BEGIN = 19_400 * DAY
 PLACE = "market-trades:0"
-HERE = Path(__file__).parent
-spec = importlib.util.spec_from_file_location("faulty", HERE / "faulty.py")
-faulty = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(faulty)
 
 
 def rows(first: int, number: int = 12, step: int = 4 * HOUR) -> pl.DataFrame:
-    made = np.zeros(number, TRADE)
-    made["id_low"] = made["sequence"] = first + np.arange(number)
-    made["traded_at"] = made["received_at"] = BEGIN + np.arange(number) * step
-    made["price"], made["quantity"], made["count"] = 100, 5, 1
-    return trade_frame("binance", ["BTC-USDT"], made)
+    trades = np.zeros(number, TRADE)
+    trades["id_low"] = trades["sequence"] = first + np.arange(number)
+    trades["traded_at"] = trades["received_at"] = BEGIN + np.arange(number) * step
+    trades["price"], trades["quantity"], trades["count"] = 100, 5, 1
+    return trade_frame("binance", ["BTC-USDT"], trades)
 
 
 def add(lake: Lake, first: int, number: int = 12) -> None:
@@ -58,11 +54,11 @@ def test_whichever_call_fails_the_version_before_stays_and_the_next_attempt_goes
         shutil.copytree(tmp_path / "good", root)
         before = load(Local(root), "trades")
         system = faulty.Full(calls, code, part)
-        said = fails(partial(add, Lake(Local(root, system)), (FAN - 1) * 12))  # two days, and a merge
+        error = fails(partial(add, Lake(Local(root, system)), (FAN - 1) * 12))  # two days, and a merge
         if not system.failed:
             break
-        assert os.strerror(code) in said
-        assert str(root) in said
+        assert os.strerror(code) in error
+        assert str(root) in error
         if load(Local(root), "trades") == before:  # else only the very last fsync failed: the new version is there
             assert ids(root) == list(range((FAN - 1) * 12))
             add(Lake(Local(root)), (FAN - 1) * 12)
@@ -70,7 +66,7 @@ def test_whichever_call_fails_the_version_before_stays_and_the_next_attempt_goes
         assert not list(root.rglob("*.tmp"))
         clean(Lake(Local(root)), TRADES)
         manifests = [load_version(Local(root), str(path)) for path in root.glob("trades/manifests/*")]
-        assert set(root.rglob("*.parquet")) == {root / file.path for one in manifests for file in one.files}
+        assert set(root.rglob("*.parquet")) == {root / file.path for manifest in manifests for file in manifest.files}
     assert calls > 20
 
 
@@ -95,9 +91,9 @@ def test_a_real_disk_that_is_full_leaves_the_version_before(tmp_path: Path) -> N
             noise = rows(done, 5_000, 1_000).with_columns(price=pl.Series(random_.integers(1, 2**62, 5_000)))
             append(lake, TRADES, noise, {PLACE: done + 5_000}, {PLACE: done})
 
-        while not (said := fails(more)):
+        while not (error := fails(more)):
             done += 5_000
-        assert "No space left on device" in said
+        assert "No space left on device" in error
         assert done > 20_000
         assert ids(disk / "lake") == list(range(done))
         assert not list(disk.rglob("*.tmp"))
@@ -143,8 +139,8 @@ def test_every_flipped_bit_and_cut_file_is_found_before_a_row_is_served_and_name
     lake = Lake(Local(root))
     for n in range(3):
         add(lake, n * 12)
-    held = latest(lake, TRADES)
-    places = [current_path("trades"), manifest_path("trades", held.version), *(file.path for file in held.files)]
+    current = latest(lake, TRADES)
+    places = [current_path("trades"), manifest_path("trades", current.version), *(file.path for file in current.files)]
     for n in range(damages):
         path = root / choose.choice(places)
         good = path.read_bytes()
@@ -155,9 +151,9 @@ def test_every_flipped_bit_and_cut_file_is_found_before_a_row_is_served_and_name
             del bad[choose.randrange(len(bad)) :]
         path.write_bytes(bad)
         for ask in (lambda: frame("trades", store=lake.store), lambda: query(lake.store, "select * from trades")):
-            with pytest.raises(DamagedError) as found:
+            with pytest.raises(DamagedError) as raised:
                 ask()
             name = path.name if path.suffix == ".parquet" else "trades/"
-            assert name in str(found.value)
+            assert name in str(raised.value)
         path.write_bytes(good)
     assert ids(root) == list(range(36))

@@ -59,10 +59,10 @@ def add(lake: Lake, rows: pl.DataFrame, upto: int = 0, since: int = 0) -> None:
 def test_trades_come_back_bit_for_bit(lake: Lake) -> None:
     rows = trades(5_000)
     add(lake, trade_frame("binance", ["BTC-USDT", "ETH-USDT"], rows))
-    symbols, found = trade_rows(frame("trades", store=lake.store))
+    symbols, stored = trade_rows(frame("trades", store=lake.store))
     expected = rows[np.lexsort((rows["traded_at"], rows["symbol"]))]
     assert symbols == ["BTC-USDT", "ETH-USDT"]
-    assert found.tobytes() == expected.tobytes()
+    assert stored.tobytes() == expected.tobytes()
 
 
 def test_days_and_exchanges_have_files_of_their_own(lake: Lake) -> None:
@@ -70,9 +70,11 @@ def test_days_and_exchanges_have_files_of_their_own(lake: Lake) -> None:
         add(lake, trade_frame(exchange, ["BTC-USDT", "ETH-USDT"], trades(48, step=HOUR)))
     files = latest(lake, TRADES).files
     assert sorted((f.partition.exchange, f.partition.day, f.rows) for f in files) == [
-        ("binance", "2023-02-12", 24), ("binance", "2023-02-13", 24),
-        ("okx", "2023-02-12", 24), ("okx", "2023-02-13", 24),
-    ]  # fmt: skip
+        ("binance", "2023-02-12", 24),
+        ("binance", "2023-02-13", 24),
+        ("okx", "2023-02-12", 24),
+        ("okx", "2023-02-13", 24),
+    ]
     assert all(f"exchange={f.partition.exchange}/day={f.partition.day}/" in f.path for f in files)
 
 
@@ -80,12 +82,12 @@ def test_reading_chooses_symbols_exchange_and_time(lake: Lake) -> None:
     rows = trades(96, step=HOUR)
     add(lake, trade_frame("binance", ["BTC-USDT", "ETH-USDT"], rows))
     add(lake, trade_frame("okx", ["BTC-USDT", "ETH-USDT"], rows))
-    found = frame(
+    answer = frame(
         "trades", symbols=["ETH-USDT"], exchange="okx", start="2023-02-13", end=BEGIN + 2 * DAY, store=lake.store
     )
     day = rows[24:48]
-    assert found["traded_at"].to_physical().to_list() == day["traded_at"][day["symbol"] == 1].tolist()
-    assert found["exchange"].unique().to_list() == ["okx"]
+    assert answer["traded_at"].to_physical().to_list() == day["traded_at"][day["symbol"] == 1].tolist()
+    assert answer["exchange"].unique().to_list() == ["okx"]
 
 
 def test_a_late_trade_is_a_revision_and_as_of_gives_what_was_known(lake: Lake) -> None:
@@ -113,11 +115,11 @@ def test_what_an_exchanges_candle_does_not_say_is_null_and_not_zero(lake: Lake) 
     rows = candle_rows(candles(2))
     rows["trade_count"][1] = rows["quote_low"][1] = 0
     add(lake, candle_frame(["okx"] * 2, ["BTC-USDT"] * 2, ["1m"] * 2, rows))
-    found = frame("candles", store=lake.store)
-    assert found["trade_count"].to_list() == [2, None]
-    assert found["taker_buy_volume"].to_list() == [0, None]
-    assert found["quote_low"].to_list() == [50_000, None]
-    assert candle_rows(found).tobytes() == rows.tobytes()
+    table = frame("candles", store=lake.store)
+    assert table["trade_count"].to_list() == [2, None]
+    assert table["taker_buy_volume"].to_list() == [0, None]
+    assert table["quote_low"].to_list() == [50_000, None]
+    assert candle_rows(table).tobytes() == rows.tobytes()
 
 
 def test_many_small_files_become_few_and_no_row_is_lost(lake: Lake) -> None:
@@ -126,8 +128,8 @@ def test_many_small_files_become_few_and_no_row_is_lost(lake: Lake) -> None:
         add(lake, trade_frame("binance", ["BTC-USDT", "ETH-USDT"], rows[n : n + 1]), n + 1, n)
     files = latest(lake, TRADES).files
     assert sorted(f.rows for f in files) == [1, 1, 1, FAN * FAN]
-    _, found = trade_rows(frame("trades", store=lake.store))
-    assert sorted(found["id_low"].tolist()) == rows["id_low"].tolist()
+    _, stored = trade_rows(frame("trades", store=lake.store))
+    assert sorted(stored["id_low"].tolist()) == rows["id_low"].tolist()
 
 
 def test_a_writer_that_lost_its_place_is_refused_and_changes_nothing(lake: Lake) -> None:
@@ -150,9 +152,9 @@ def test_equal_rows_give_equal_bytes_however_they_came(tmp_path_factory, cuts, o
         for piece in pieces:
             add(lake, piece)
         names.add(compact(lake, TRADES, "2024-01-01").content)
-    whole = Lake(Local(tmp_path_factory.mktemp("lake")))
-    add(whole, rows)
-    assert names == {latest(whole, TRADES).content}
+    at_once = Lake(Local(tmp_path_factory.mktemp("lake")))
+    add(at_once, rows)
+    assert names == {latest(at_once, TRADES).content}
 
 
 def test_days_beyond_the_retention_are_left_out_and_their_files_removed_later(lake: Lake) -> None:

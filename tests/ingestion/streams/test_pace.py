@@ -33,33 +33,33 @@ def test_jitter_does_not_collapse_at_the_cap() -> None:
 @settings(deadline=None)
 @given(st.lists(st.floats(0.1, 5.0), min_size=1, max_size=40))
 def test_a_bucket_never_gives_more_than_burst_and_rate(amounts: list[float]) -> None:
-    now, given_at = [0.0], []
+    now, times = [0.0], []
     bucket = Bucket(10.0, 5.0, now=lambda: now[0])
     for amount in amounts:
         while (pause := bucket._wait(amount)) > 0:
             now[0] += pause
-        given_at.append((now[0], amount))
-    for n, (begin, _) in enumerate(given_at):
-        for end in range(n, len(given_at)):
-            taken = sum(amount for _, amount in given_at[n : end + 1])
-            assert taken <= 5.0 + 10.0 * (given_at[end][0] - begin) + 1e-6
+        times.append((now[0], amount))
+    for n, (begin, _) in enumerate(times):
+        for end in range(n, len(times)):
+            total = sum(amount for _, amount in times[n : end + 1])
+            assert total <= 5.0 + 10.0 * (times[end][0] - begin) + 1e-6
 
 
 def test_waiters_are_served_in_order() -> None:
     async def scenario() -> list[int]:
         bucket, done = Bucket(1_000.0, 1.0), []
 
-        async def one(n: int) -> None:
+        async def waiter(n: int) -> None:
             await bucket.take()
             done.append(n)
 
-        await asyncio.gather(*(one(n) for n in range(10)))
+        await asyncio.gather(*(waiter(n) for n in range(10)))
         return done
 
     assert asyncio.run(scenario()) == list(range(10))
 
 
-def test_told_to_wait_it_waits() -> None:
+def test_a_refusal_empties_the_bucket_for_as_long_as_the_exchange_asks() -> None:
     now = [0.0]
     bucket = Bucket(10.0, 5.0, now=lambda: now[0])
     bucket.empty(3.0)

@@ -10,14 +10,14 @@ from ingestion.streams.sequence import WINDOW, DenseIds, Hole, LooseIds
 
 
 def rows(*ids: int, count: int = 1, at: int = 1_000) -> Rows:
-    made = np.zeros(len(ids), TRADE)
-    made["id_low"], made["count"] = ids, count
-    made["traded_at"] = [at + one for one in ids]
-    return made
+    trades = np.zeros(len(ids), TRADE)
+    trades["id_low"], trades["count"] = ids, count
+    trades["traded_at"] = [at + n for n in ids]
+    return trades
 
 
 def accepted(ids: DenseIds | LooseIds, some: Rows) -> list[int]:
-    return [int(one) for one in ids.accept(some)[0]["id_low"]]
+    return [int(n) for n in ids.accept(some)[0]["id_low"]]
 
 
 def test_consecutive_ids_pass_whole() -> None:
@@ -62,8 +62,8 @@ def test_any_order_with_any_duplicates_passes_each_id_once(order: list[int], aga
     first = DenseIds()
     first.accept(rows(1))
     passed = [1]
-    for one in [*order, *again]:
-        passed += accepted(first, rows(one))
+    for n in [*order, *again]:
+        passed += accepted(first, rows(n))
     assert sorted(passed) == list(range(1, 40))
     assert first.holes == []
 
@@ -72,9 +72,9 @@ def test_any_order_with_any_duplicates_passes_each_id_once(order: list[int], aga
 @given(st.sets(st.integers(2, 200)))
 def test_dropped_ids_are_exactly_the_holes(dropped: set[int]) -> None:
     ids, holes = DenseIds(), []
-    for one in range(1, 202):
-        if one not in dropped:
-            holes += ids.accept(rows(one))[1]
+    for n in range(1, 202):
+        if n not in dropped:
+            holes += ids.accept(rows(n))[1]
     missing = {n for hole in holes for n in range(hole.first_id, hole.last_id + 1)}
     assert missing == dropped
 
@@ -120,7 +120,7 @@ def test_after_a_restart_ids_are_accepted_exactly_if_they_are_not_in_the_log(log
     ids = DenseIds()
     ids.begin(rows(*logged))
     between = range(min(logged), max(logged) + 10)
-    assert accepted(ids, rows(*between)) == [one for one in between if one not in logged]
+    assert accepted(ids, rows(*between)) == [n for n in between if n not in logged]
 
 
 def test_ids_without_order_are_remembered_for_a_while_only() -> None:
