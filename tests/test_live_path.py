@@ -151,10 +151,13 @@ def test_the_page_draws_and_moves(running: Platform, chromium: str, tmp_path: Pa
     assert wide <= width
 
 
-@pytest.mark.parametrize("count", [4_503, pytest.param(45_031, marks=[pytest.mark.slow, pytest.mark.timeout(1_200)])])
-def test_real_candles_come_out_as_they_went_in(shared_data: Path, tmp_path: Path, count: int) -> None:
-    """All of them: `make test ARGS='-m slow'`; by default the first tenth."""
-    lines = (shared_data / "candles" / "btc-perp-20211231-20220201_1m.csv").read_text().splitlines()
+@pytest.mark.timeout(1_200)
+def test_real_candles_come_out_as_they_went_in(
+    request: pytest.FixtureRequest, perpetual_minutes: Path, tmp_path: Path
+) -> None:
+    """All of a month: `make test ARGS='-m slow'`; by default three days."""
+    count = 45_031 if request.node.get_closest_marker("slow") else 4_503
+    lines = perpetual_minutes.read_text().splitlines()
     file = tmp_path / "candles.csv"
     file.write_text("\n".join(lines[: count + 1]) + "\n")
     settings = {"CAP_EXCHANGES": '["binance"]', "CAP_SYMBOLS": '["BTC-USDT"]'}

@@ -66,9 +66,9 @@ def make_hostile() -> Callable[[int], dict[str, Candles]]:
 
 
 @pytest.fixture(scope="session")
-def real(shared_data: Path) -> Candles:
-    """A month of one-minute candles of a BTC perpetual."""
-    frame = pl.read_csv(shared_data / "candles" / "btc-perp-20211231-20220201_1m.csv")
+def real(perpetual_minutes: Path) -> Candles:
+    """One-minute candles of a BTC perpetual: five days, or a month in slow tests."""
+    frame = pl.read_csv(perpetual_minutes)
     names = {"open", "high", "low", "close", "volume"}
     columns = {name: frame[name].cast(pl.Float64).to_numpy() for name in names}
     return columns | {"opened_at": 60e6 * np.arange(len(frame))}

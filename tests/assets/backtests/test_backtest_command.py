@@ -7,12 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from infra.cli import build
 from infra.errors import InputError
-
-FILE = "binance_spot_1h_16_symbols_2021-04_2023-12.parquet"
 
 
 def cap(*words: object, postgres: str = "postgresql://cap@127.0.0.1:1/cap") -> subprocess.CompletedProcess[str]:
@@ -21,42 +20,44 @@ def cap(*words: object, postgres: str = "postgresql://cap@127.0.0.1:1/cap") -> s
     return subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
 
 
-def documented(shared_data: Path, *more: object) -> list[object]:
+def documented(sixteen_symbols: Path, *more: object) -> list[object]:
     """The documented example."""
     return [
         *("backtest", "--strategy", "rsi_divergence", "--symbol", "BTCUSDT", "--from", "2023-01-01"),
-        *("--to", "2023-12-31", "--capital", 10_000, "--candles", shared_data / "candles" / FILE, *more),
+        *("--to", "2023-12-31", "--capital", 10_000, "--candles", sixteen_symbols, *more),
     ]  # fmt: skip
 
 
 def test_the_documented_example_is_counted_and_says_how_far_to_believe_it(
-    shared_data: Path, postgres: str, tmp_path: Path
+    sixteen_symbols: Path, postgres: str, tmp_path: Path
 ) -> None:
     out, page = tmp_path / "report.json", tmp_path / "report.html"
-    done = cap(*documented(shared_data, "--json", out, "--html", page), postgres=postgres)
+    done = cap(*documented(sixteen_symbols, "--json", out, "--html", page), postgres=postgres)
     assert done.returncode == 0, done.stderr
     first = json.loads(out.read_text())
     assert (first["counted"], first["trials"]) == (True, 1)
     assert first["metrics"]["trades"] > 20
     assert first["metrics"]["fees"] > 0
     assert [(gap["first"], gap["bars"]) for gap in first["gaps"]] == [(1_679_662_800_000_000, 1)]
-    assert "The candles end at 2023-12-30 20:00" in done.stdout, (
+    bitcoin = pl.scan_parquet(sixteen_symbols).filter(symbol="BTCUSDT")
+    ends_at = bitcoin.select(pl.col("opened_at").max() + pl.duration(hours=1)).collect().item()
+    assert f"The candles end at {ends_at:%Y-%m-%d %H:%M}, before" in done.stdout, (
         "the candles end before the period does, and it says so"
     )
     assert "src=" not in page.read_text().split("</script>")[-1]
-    again = cap(*documented(shared_data, "--json", out), postgres=postgres)
+    again = cap(*documented(sixteen_symbols, "--json", out), postgres=postgres)
     assert again.returncode == 0
     assert json.loads(out.read_text()) == first, "the same run is the same trial and the same bytes"
-    other = cap(*documented(shared_data, "--json", out, "-p", "length=21"), postgres=postgres)
+    other = cap(*documented(sixteen_symbols, "--json", out, "-p", "length=21"), postgres=postgres)
     assert other.returncode == 0
     assert json.loads(out.read_text())["trials"] == 2
 
 
-def test_without_a_ledger_it_refuses_unless_told_to_and_then_says_so(shared_data: Path) -> None:
-    refused = cap(*documented(shared_data))
+def test_without_a_ledger_it_refuses_unless_told_to_and_then_says_so(sixteen_symbols: Path) -> None:
+    refused = cap(*documented(sixteen_symbols))
     assert refused.returncode == 69
     assert "--uncounted" in refused.stderr
-    allowed = cap(*documented(shared_data, "--uncounted"))
+    allowed = cap(*documented(sixteen_symbols, "--uncounted"))
     assert allowed.returncode == 0
     assert "UNCOUNTED" in allowed.stdout
 
@@ -80,8 +81,8 @@ def test_without_a_ledger_it_refuses_unless_told_to_and_then_says_so(shared_data
         (("--json", "/nowhere/report.json"), "no folder /nowhere"),
     ],
 )  # fmt: skip
-def test_bad_input_is_named(shared_data: Path, wrong: tuple[str, ...], said: str) -> None:
-    words = [str(word) for word in documented(shared_data, "--uncounted")]
+def test_bad_input_is_named(sixteen_symbols: Path, wrong: tuple[str, ...], said: str) -> None:
+    words = [str(word) for word in documented(sixteen_symbols, "--uncounted")]
     for option, value in zip(wrong[::2], wrong[1::2], strict=True):
         if option in words and option != "-p":
             words[words.index(option) + 1] = value
@@ -92,13 +93,13 @@ def test_bad_input_is_named(shared_data: Path, wrong: tuple[str, ...], said: str
 
 
 def test_the_lake_gives_the_same_report_as_the_file_that_was_imported(
-    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sixteen_symbols: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CAP_DATA_DIRECTORY", str(tmp_path / "data"))
-    file = shared_data / "candles" / FILE
+    file = sixteen_symbols
     assert cap("import", file, "--exchange", "binance").returncode == 0
     found = []
-    for words in (documented(shared_data), documented(shared_data)[:-2]):
+    for words in (documented(sixteen_symbols), documented(sixteen_symbols)[:-2]):
         out = tmp_path / f"{len(found)}.json"
         done = cap(*words, "--uncounted", "--json", out)
         assert done.returncode == 0, done.stderr

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import psycopg
 
-FILE = "binance_spot_1h_16_symbols_2021-04_2023-12.parquet"
 PERIOD = ("--symbol", "BTCUSDT", "--from", "2023-01-01", "--to", "2023-12-31", "--candles")
 
 
@@ -25,14 +24,14 @@ def trials(url: str, strategy: str) -> int:
 
 
 def test_every_configuration_is_counted_once_and_the_best_one_is_deflated_by_them(
-    shared_data: Path, postgres: str, tmp_path: Path
+    sixteen_symbols: Path, postgres: str, tmp_path: Path
 ) -> None:
     out, page = tmp_path / "sweep.json", tmp_path / "sweep.html"
     words = (
         "--strategy",
         "sma_cross",
         *PERIOD,
-        shared_data / "candles" / FILE,
+        sixteen_symbols,
         "-p",
         "fast=5:50:5",
         "-p",
@@ -54,9 +53,9 @@ def test_every_configuration_is_counted_once_and_the_best_one_is_deflated_by_the
     assert "src=" not in page.read_text().split("</script>")[-1]
 
 
-def test_ctrl_c_counts_what_was_run(shared_data: Path, postgres: str) -> None:
+def test_ctrl_c_counts_what_was_run(sixteen_symbols: Path, postgres: str) -> None:
     space = ("-p", "length=2:200:1", "-p", "left=2:20:1", "-p", "right=2:20:1")
-    words = ("--strategy", "rsi_divergence", *PERIOD, shared_data / "candles" / FILE, *space)
+    words = ("--strategy", "rsi_divergence", *PERIOD, sixteen_symbols, *space)
     running = subprocess.Popen(
         line(*words), env=os.environ | {"CAP_POSTGRES_URL": postgres, "FORCE_COLOR": "1"}, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True,
@@ -73,9 +72,9 @@ def test_ctrl_c_counts_what_was_run(shared_data: Path, postgres: str) -> None:
     assert f"{counted:,} configurations were run and counted" in " ".join(re.sub("\x1b.*?m", "", said).split())
 
 
-def test_without_a_ledger_it_refuses_before_it_works(shared_data: Path) -> None:
+def test_without_a_ledger_it_refuses_before_it_works(sixteen_symbols: Path) -> None:
     done = subprocess.run(
-        line("--strategy", "sma_cross", *PERIOD, shared_data / "candles" / FILE, "-p", "fast=5:50:5"),
+        line("--strategy", "sma_cross", *PERIOD, sixteen_symbols, "-p", "fast=5:50:5"),
         env=os.environ | {"CAP_POSTGRES_URL": "postgresql://cap@127.0.0.1:1/cap"}, capture_output=True, text=True,
         check=False,
     )  # fmt: skip

@@ -142,8 +142,8 @@ def test_a_module_that_fails_at_import_is_named_with_its_error() -> None:
             cap("certify", target)
 
 
-def test_candles_of_ones_own_are_used_and_a_symbol_is_asked_for(shared_data: Path) -> None:
-    file = shared_data / "candles" / "binance_spot_1h_16_symbols_2021-04_2023-12.parquet"
+def test_candles_of_ones_own_are_used_and_a_symbol_is_asked_for(sixteen_symbols: Path) -> None:
+    file = sixteen_symbols
     with pytest.raises(InputError, match=r"--symbol: .*BTC"):
         cap("certify", "mine.py:trailing", "--candles", file)
     symbol = pl.read_parquet(file, columns=["symbol"])["symbol"][0]
@@ -243,12 +243,12 @@ def peeking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_a_backtest_of_a_strategy_that_reads_the_future_is_refused_unless_that_is_asked_for(
-    peeking: str, shared_data: Path, capsys: pytest.CaptureFixture[str]
+    peeking: str, sixteen_symbols: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = (
         *("backtest", "--strategy", peeking, "--symbol", "BTCUSDT", "--from", "2023-01-01", "--to", "2023-02-01"),
         *("--uncounted", "--json", "report.json", "--candles"),
-        shared_data / "candles" / "binance_spot_1h_16_symbols_2021-04_2023-12.parquet",
+        sixteen_symbols,
     )
     with pytest.raises(LeakError, match=r"strategy peeking is refused .*target of row \d+ .*, 1 later"):
         cap(*words)
@@ -265,7 +265,9 @@ def test_a_backtest_of_a_strategy_that_reads_the_future_is_refused_unless_that_i
     assert cap("certify") == 1, "nothing that is offered is left out"
 
 
-def test_a_strategy_that_nobody_can_judge_is_refused_by_name(peeking: str, tmp_path: Path, shared_data: Path) -> None:
+def test_a_strategy_that_nobody_can_judge_is_refused_by_name(
+    peeking: str, tmp_path: Path, sixteen_symbols: Path
+) -> None:
     file = tmp_path / "more" / "peeking.py"
     file.write_text(
         PEEKING.replace(
@@ -275,7 +277,7 @@ def test_a_strategy_that_nobody_can_judge_is_refused_by_name(peeking: str, tmp_p
     words = (
         *("backtest", "--strategy", peeking, "--symbol", "BTCUSDT", "--from", "2023-01-01", "--to", "2023-02-01"),
         *("--uncounted", "--candles"),
-        shared_data / "candles" / "binance_spot_1h_16_symbols_2021-04_2023-12.parquet",
+        sixteen_symbols,
     )
     with pytest.raises(InputError, match=r"strategy peeking: target of row \d+ differs when the same rows are given"):
         cap(*words)
@@ -284,12 +286,12 @@ def test_a_strategy_that_nobody_can_judge_is_refused_by_name(peeking: str, tmp_p
 
 
 def test_parameters_under_which_a_strategy_never_trades_rest_on_the_certificate_of_its_defaults(
-    shared_data: Path,
+    sixteen_symbols: Path,
 ) -> None:
     words = (
         *("backtest", "--strategy", "bollinger_reversion", "--symbol", "BTCUSDT", "--from", "2023-01-01"),
         *("--to", "2023-02-01", "--uncounted", "-p", "deviations=500", "--json", "report.json", "--candles"),
-        shared_data / "candles" / "binance_spot_1h_16_symbols_2021-04_2023-12.parquet",
+        sixteen_symbols,
     )
     cap(*words)
     assert json.loads(Path("report.json").read_text())["certified"]

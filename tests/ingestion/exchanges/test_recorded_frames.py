@@ -1,4 +1,4 @@
-"""Every market-data message beside the project decodes to the values it holds; what is not ours says so."""
+"""Every recorded market-data message decodes to the values it holds; what is not ours says so."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -42,13 +42,13 @@ def shown(row: Any) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def read(shared_data: Path, exchange: str, name: str) -> bytes:
-    return (shared_data / "frames" / exchange / f"{name}.json").read_bytes()
+def read(recordings: Path, exchange: str, name: str) -> bytes:
+    return (recordings / "frames" / exchange / f"{name}.json").read_bytes()
 
 
 @pytest.mark.parametrize(("exchange", "name"), TRADES)
-def test_trade_frames_hold_these_values(shared_data: Path, exchange: str, name: str) -> None:
-    decoded = exchanges()[exchange]().decode([read(shared_data, exchange, name)], [7])
+def test_trade_frames_hold_these_values(recordings: Path, exchange: str, name: str) -> None:
+    decoded = exchanges()[exchange]().decode([read(recordings, exchange, name)], [7])
     symbol, *values = TRADES[exchange, name]
     assert decoded.rejected == []
     assert decoded.symbols == [symbol]
@@ -56,8 +56,8 @@ def test_trade_frames_hold_these_values(shared_data: Path, exchange: str, name: 
     assert int(decoded.trades["received_at"][0]) == 7
 
 
-def test_a_closed_kline_of_binance_is_a_candle(shared_data: Path) -> None:
-    frames = [read(shared_data, "binance", f"futures_market_data_json_kline_stream_{s}") for s in ("open", "closed")]
+def test_a_closed_kline_of_binance_is_a_candle(recordings: Path) -> None:
+    frames = [read(recordings, "binance", f"futures_market_data_json_kline_stream_{s}") for s in ("open", "closed")]
     [(symbol, row)] = exchanges()["binance"]().decode(frames, [1, 2]).candles
     assert symbol == "BTCUSDT"
     assert int(row["opened_at"][0]) == 1638747660000000
@@ -67,27 +67,27 @@ def test_a_closed_kline_of_binance_is_a_candle(shared_data: Path) -> None:
     assert (int(row["first_id_low"][0]), int(row["last_id_low"][0])) == (100, 200)
 
 
-def test_forming_klines_of_bybit_and_other_channels_of_okx_are_no_candles(shared_data: Path) -> None:
-    bybit = exchanges()["bybit"]().decode([read(shared_data, "bybit", "ws_kline")], [1])
+def test_forming_klines_of_bybit_and_other_channels_of_okx_are_no_candles(recordings: Path) -> None:
+    bybit = exchanges()["bybit"]().decode([read(recordings, "bybit", "ws_kline")], [1])
     assert (bybit.candles, bybit.rejected) == ([], [])
-    okx = exchanges()["okx"]().decode([read(shared_data, "okx", "ws_candle")], [1])
+    okx = exchanges()["okx"]().decode([read(recordings, "okx", "ws_candle")], [1])
     assert okx.candles == []
     assert "candle1D" in okx.rejected[0].reason
 
 
-def test_funding_frames_hold_these_values(shared_data: Path) -> None:
+def test_funding_frames_hold_these_values(recordings: Path) -> None:
     files = {
         "binance": ("futures_market_data_json_mark_price_stream", "BTCUSDT", 1562306400000000, "0.00038167"),
         "bybit": ("ws_ticker_linear", "BTCUSDT", 1673280000000000, "-0.000212"),
         "okx": ("ws_funding_rate", "BTC-USDT-SWAP", 1744590349506000, "0.0001"),
     }
     for exchange, (name, symbol, funded_at, rate) in files.items():
-        [funding] = exchanges()[exchange]().decode([read(shared_data, exchange, name)], [1]).funding
+        [funding] = exchanges()[exchange]().decode([read(recordings, exchange, name)], [1]).funding
         assert (funding.exchange_symbol, funding.funded_at, funding.rate) == (symbol, funded_at, rate)
 
 
-def test_answers_to_subscriptions_are_told_apart(shared_data: Path) -> None:
-    frames = [read(shared_data, "bybit", f"ws_subscription_{how}") for how in ("ack", "failure")]
+def test_answers_to_subscriptions_are_told_apart(recordings: Path) -> None:
+    frames = [read(recordings, "bybit", f"ws_subscription_{how}") for how in ("ack", "failure")]
     decoded = exchanges()["bybit"]().decode(frames, [1, 2])
     assert decoded.acknowledged == ["sub-orderbook-1"]
     assert decoded.refused == [("", "Invalid topic: invalid.topic.BTCUSDT")]
@@ -101,8 +101,8 @@ NOT_OURS = {
 
 
 @pytest.mark.parametrize("exchange", NOT_OURS)
-def test_frames_of_channels_that_are_not_ours_are_refused_with_a_reason(shared_data: Path, exchange: str) -> None:
-    folder = shared_data / "frames" / exchange
+def test_frames_of_channels_that_are_not_ours_are_refused_with_a_reason(recordings: Path, exchange: str) -> None:
+    folder = recordings / "frames" / exchange
     files = [f for f in sorted(folder.iterdir()) if "ws" in f.name or "_stream" in f.name]
     others = [f for f in files if any(word in f.name for word in NOT_OURS[exchange])]
     others = [f for f in others if f.stem not in {"ws_ticker_linear", "ws_ticker_option"}]
@@ -132,30 +132,30 @@ REST: dict[tuple[str, str], tuple[Callable[[bytes], Any], int, tuple[Any, ...]]]
 
 
 @pytest.mark.parametrize(("exchange", "name"), REST)
-def test_trades_by_rest_come_oldest_first(shared_data: Path, exchange: str, name: str) -> None:
+def test_trades_by_rest_come_oldest_first(recordings: Path, exchange: str, name: str) -> None:
     parse, count, first = REST[exchange, name]
-    rows = parse(read(shared_data, exchange, name))
+    rows = parse(read(recordings, exchange, name))
     assert len(rows) == count
     assert shown(rows[0]) == first
 
 
-def test_klines_by_rest_hold_these_values(shared_data: Path) -> None:
-    row = parse_klines(read(shared_data, "binance", "spot_http_json_klines_response"))[0]
+def test_klines_by_rest_hold_these_values(recordings: Path) -> None:
+    row = parse_klines(read(recordings, "binance", "spot_http_json_klines_response"))[0]
     assert (int(row["opened_at"]), int(row["trade_count"])) == (1499040000000000, 308)
     assert decimal_text(int(row["volume"]), int(row["quantity_scale"])) == "148976.11427815"
-    row = bybit_klines(read(shared_data, "bybit", "http_get_klines_linear"), Timeframe.M1)[0]
+    row = bybit_klines(read(recordings, "bybit", "http_get_klines_linear"), Timeframe.M1)[0]
     assert [int(row[n]) for n in ("open", "high", "low", "close")] == [27450, 27460, 27440, 27455]
     assert decimal_text(int(row["volume"]), int(row["quantity_scale"])) == "123.45"
 
 
-def test_instruments_hold_tick_lot_and_contract(shared_data: Path) -> None:
-    found = binance_instruments(read(shared_data, "binance", "spot_http_json_exchange_info_response"), perpetual=False)
+def test_instruments_hold_tick_lot_and_contract(recordings: Path) -> None:
+    found = binance_instruments(read(recordings, "binance", "spot_http_json_exchange_info_response"), perpetual=False)
     assert all(one.symbol.quote == "USDT" for one in found)
     [linear] = [
         one
-        for one in bybit_instruments(read(shared_data, "bybit", "http_get_instruments_linear"))
+        for one in bybit_instruments(read(recordings, "bybit", "http_get_instruments_linear"))
         if one.exchange_symbol == "BTCUSDT"
     ]
     assert (str(linear.symbol), linear.trading) == ("BTC-USDT-PERP", True)
-    swaps = okx_instruments(read(shared_data, "okx", "http_get_instruments_swap"))
+    swaps = okx_instruments(read(recordings, "okx", "http_get_instruments_swap"))
     assert all(one.symbol.perpetual for one in swaps)

@@ -4,12 +4,15 @@ import json
 import subprocess
 import sys
 import zipfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import feather
 
 from infra.clock import DAY, HOUR, MINUTE
 from infra.errors import InputError
@@ -48,9 +51,8 @@ def klines(count: int, *, without: tuple[int, ...] = (), unit: int = 1_000) -> l
     return [KLINE.format(at=at, end=at + MINUTE // unit - 1).replace('"', "") for at in opened]
 
 
-def test_the_real_hourly_history_is_there_with_its_five_maintenance_gaps(lake: Lake, shared_data: Path) -> None:
-    path = shared_data / "candles" / "binance_spot_1h_16_symbols_2021-04_2023-12.parquet"
-    done = run(lake, path)
+def test_the_hourly_history_is_there_with_its_five_maintenance_gaps(lake: Lake, sixteen_symbols: Path) -> None:
+    done = run(lake, sixteen_symbols)
     assert (len(done.gaps), done.rows, done.reconciled.added) == (16, 383_809, 383_809)
     gaps = frame("gaps", store=lake.store)
     assert gaps.group_by("from_at", "to_at").len().sort("from_at").with_columns(
@@ -63,7 +65,7 @@ def test_the_real_hourly_history_is_there_with_its_five_maintenance_gaps(lake: L
         ("2023-03-24 13", "2023-03-24 14", 16),
     ]
     assert gaps["reason"].unique().to_list() == ["none of 16 symbols traded: binance stood still"]
-    original = pl.read_parquet(path).filter(symbol="BTCUSDT")
+    original = pl.read_parquet(sixteen_symbols).filter(symbol="BTCUSDT")
     table = bars(timeframe="1h", symbols=["BTC-USDT"], store=lake.store)
     for name in ("open", "high", "low", "close", "volume"):
         assert table[name].equals(original[name]), name
@@ -132,20 +134,41 @@ def test_trades_of_an_archive_are_those_of_the_stream(lake: Lake, tmp_path: Path
     assert trades.select("id_low", "count").rows() == [(1014, 5)]
 
 
-def test_real_files_of_others_are_read(lake: Lake, shared_data: Path) -> None:
-    folder = shared_data / "candles"
+def test_real_files_of_others_are_read(lake: Lake, recordings: Path, perpetual_minutes: Path) -> None:
+    folder = recordings / "candles"
     done = run(lake, folder / "crypto_binance_hour_btcusdt_trade.zip", symbol="BTCUSDT", timeframe="1h")
     assert done.rows == 120
     done = run(lake, folder / "crypto_bybit_minute_btcusdt_20221213_trade.zip", "bybit", "BTCUSDT")
     assert {str(series) for series in done.gaps} == {"bybit:BTC-USDT.1m"}
     first = bars(timeframe="1m", exchange="bybit", store=lake.store).row(0, named=True)
     assert (first["opened_at"], first["open"], first["volume"]) == (1_670_889_600_000_000, 17208.86, 1.549151)
-    done = run(lake, folder / "btc-perp-20211231-20220201_1m.csv", "ftx", "BTC-USDT-PERP")
-    assert done.rows == 45_031
-    done = run(lake, folder / "DASH_BTC-5m.feather", symbol="DASH-BTC")
+    done = run(lake, perpetual_minutes, "ftx", "BTC-USDT-PERP")
+    assert done.rows == len(perpetual_minutes.read_text().splitlines()) - 1 >= 7_200
+    done = run(lake, recordings / "trades" / "binance_btcusdt-trades.parquet", symbol="BTCUSDT")
+    assert (done.rows, latest(lake, CANDLES).rows > 8_000) == (2_001, True)
+
+
+def test_feather_as_freqtrade_writes_it_is_read_with_its_gaps(lake: Lake, tmp_path: Path) -> None:
+    at = [datetime(2018, 1, 10, tzinfo=UTC) + timedelta(minutes=5 * n) for n in range(600) if n not in (100, 301, 302)]
+    prices = dict.fromkeys(("open", "high", "low", "close"), [0.0675] * len(at))
+    # as pandas' `to_feather` does, of times in milliseconds, compressed with lz4
+    table = pa.table({"date": pa.array(at, pa.timestamp("ms", "UTC")), **prices, "volume": [3.5] * len(at)})
+    feather.write_feather(table, tmp_path / "DASH_BTC-5m.feather", compression="lz4")
+    done = run(lake, tmp_path / "DASH_BTC-5m.feather", symbol="DASH-BTC")
+    begin = 1_515_542_400_000_000
+    assert done.rows == 597
+    assert [(hole[0] - begin, hole[1] - begin) for some in done.gaps.values() for hole in map(tuple, some)] == [
+        (500 * MINUTE, 505 * MINUTE),
+        (1_505 * MINUTE, 1_515 * MINUTE),
+    ]
+    first = bars(timeframe="5m", symbols=["DASH-BTC"], store=lake.store).row(0, named=True)
+    assert (first["opened_at"], first["open"], first["volume"]) == (begin, 0.0675, 3.5)
+
+
+@pytest.mark.slow
+def test_a_real_feather_file_of_freqtrade_is_read(lake: Lake, shared_data: Path) -> None:
+    done = run(lake, shared_data / "candles" / "DASH_BTC-5m.feather", symbol="DASH-BTC")
     assert (done.rows, sum(len(some) for some in done.gaps.values())) == (5_758, 2)
-    done = run(lake, shared_data / "trades" / "binance_btcusdt-trades.parquet", symbol="BTCUSDT")
-    assert (done.rows, latest(lake, CANDLES).rows > 50_000) == (2_001, True)
 
 
 DEFECTS = {

@@ -23,8 +23,8 @@ def options(path: Path, exchange: str, rows: int | None = None) -> dict[str, obj
     return {"listings": [listing], "replay": replay.blocks([(listing, replay.trades(frame, listing))]), "speed": 0.0}
 
 
-def test_real_candles_come_out_as_closed_candles_as_fast_as_they_are_read(shared_data: Path) -> None:
-    file, rows = shared_data / "candles" / "btc-perp-20211231-20220201_1m.csv", 3_000
+def test_real_candles_come_out_as_closed_candles_as_fast_as_they_are_read(perpetual_minutes: Path) -> None:
+    file, rows = perpetual_minutes, 3_000
 
     async def scenario() -> tuple[list[dict[str, str]], int]:
         async with simulator.run(**options(file, "binance", rows)) as exchanges:
@@ -47,8 +47,8 @@ def test_real_candles_come_out_as_closed_candles_as_fast_as_they_are_read(shared
     assert 0 <= ended - (1_640_991_660_000 + rows * MINUTE_MS) < MINUTE_MS  # the exchange's clock goes on
 
 
-def test_recorded_trades_come_with_their_own_ids_times_and_sides(shared_data: Path) -> None:
-    file = shared_data / "trades" / "binance_btcusdt-trades.parquet"
+def test_recorded_trades_come_with_their_own_ids_times_and_sides(recordings: Path) -> None:
+    file = recordings / "trades" / "binance_btcusdt-trades.parquet"
 
     async def scenario() -> list[dict[str, object]]:
         async with (

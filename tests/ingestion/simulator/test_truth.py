@@ -80,14 +80,14 @@ def test_longer_candles_of_the_past_are_sums_of_its_minutes(length: int) -> None
         assert (one.volume, one.count) == (sum(k.volume for k in part), sum(k.count for k in part))
 
 
-def test_real_candles_become_trades_that_reproduce_each_of_them(shared_data: Path) -> None:
-    file = shared_data / "candles" / "btc-perp-20211231-20220201_1m.csv"
+def test_real_candles_become_trades_that_reproduce_each_of_them(perpetual_minutes: Path) -> None:
+    file = perpetual_minutes
     frame = replay.read(file)
     listing = replay.listing_for(frame, "binance", "BTC")
     listing.tape.keep = 10
     seen = _candles(replay.trades(frame, listing), listing)
     texts = pl.read_csv(file, infer_schema=False)
-    assert len(seen) == len(texts) == 45_031
+    assert len(seen) == len(texts) >= 7_200
     for (at, *values), *expected, volume in zip(
         seen, texts["open"], texts["high"], texts["low"], texts["close"], texts["volume"], strict=True
     ):
@@ -95,8 +95,8 @@ def test_real_candles_become_trades_that_reproduce_each_of_them(shared_data: Pat
         assert values[4] == round(Decimal(volume), 8), at
 
 
-def test_real_candles_come_back_with_every_decimal_if_they_are_asked_for(shared_data: Path) -> None:
-    file = shared_data / "candles" / "btc-perp-20211231-20220201_1m.csv"
+def test_real_candles_come_back_with_every_decimal_if_they_are_asked_for(perpetual_minutes: Path) -> None:
+    file = perpetual_minutes
     frame = replay.read(file)
     listing = replay.listing_for(frame, "binance", "BTC", decimals=12)
     texts = pl.read_csv(file, infer_schema=False)
@@ -147,8 +147,8 @@ def _candles(trades: object, listing: Listing) -> list[list[object]]:
     return found
 
 
-def test_recorded_trades_are_replayed_as_they_were(shared_data: Path) -> None:
-    frame = replay.read(shared_data / "trades" / "binance_btcusdt-trades.parquet")
+def test_recorded_trades_are_replayed_as_they_were(recordings: Path) -> None:
+    frame = replay.read(recordings / "trades" / "binance_btcusdt-trades.parquet")
     listing = replay.listing_for(frame, "binance", "BTC")
     trades = list(replay.trades(frame, listing))
     assert len(trades) == 2_001

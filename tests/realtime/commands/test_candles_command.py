@@ -19,8 +19,8 @@ from realtime.commands.candles import candles
 NONE = np.empty(0, np.int64)
 
 
-def test_all_real_candles_expanded_to_trades_come_back_exactly(shared_data, tmp_path):
-    real = pl.read_csv(shared_data / "candles" / "btc-perp-20211231-20220201_1m.csv", infer_schema=False)
+def test_all_real_candles_expanded_to_trades_come_back_exactly(perpetual_minutes, tmp_path):
+    real = pl.read_csv(perpetual_minutes, infer_schema=False)
     opened_at = real["timestamp"].str.to_datetime(time_unit="us").dt.epoch("us")
     volumes = [Decimal(v) for v in real["volume"]]
     parts = []
@@ -35,7 +35,7 @@ def test_all_real_candles_expanded_to_trades_come_back_exactly(shared_data, tmp_
     found = pl.read_csv(tmp_path / "candles.csv", infer_schema=False)
     made = found.filter(pl.col("trade_count") != "0")
     traded = [v > 0 for v in volumes]
-    assert len(made) == sum(traded) > 44_000
+    assert len(made) == sum(traded) >= 7_200
     assert made["opened_at"].cast(pl.Int64).to_list() == opened_at.filter(pl.Series(traded)).to_list()
     for name in ("open", "high", "low", "close", "volume"):
         wanted = [Decimal(v) for v, t in zip(real[name], traded, strict=True) if t]
