@@ -73,6 +73,7 @@ class Badges:
         before = bearer.identity
         if before is not None and before.user != who.user:
             bearer.revoke("somebody else logged in")
+        # Without the asker itself: whoever shows a fresh token on the same connection needs no second place.
         used = sum(b.identity is not None and b.identity.user == who.user for b in self._bearers - {bearer})
         if used >= who.connections:
             why = f"{used} of {who.connections} connections used; the plan {who.plan!r} allows no more"
@@ -117,7 +118,7 @@ class Badges:
         now = time.time()
         for bearer, who in known.items():
             if bearer.identity is not who:
-                continue
+                continue  # another token was shown while the database was asked; it was checked then
             if who.expires_at <= now:
                 self._revoke([bearer], "the access token has run out; authenticate with a new one")
             elif who.session is None or not _stands(who, sessions.get(who.session)):

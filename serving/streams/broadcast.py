@@ -141,6 +141,7 @@ class Broadcast:
         first, self._begun = not self._begun, True
         if first or not known:
             self._restart(rows, floor, last)
+        # In step again without a hole: followers get just what they missed, and see no snapshot jump.
         for update in [] if first or not known else missed:
             self._remember(update)
             self._deliver(update)

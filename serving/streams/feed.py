@@ -67,6 +67,7 @@ class Feed:
         try:
             async with asyncio.timeout(SILENCE_SECONDS):
                 await connection.connect()
+            # All of them anew, and nothing that was queued before: Redis has forgotten us with the old connection.
             self._to_send = [("SUBSCRIBE", channel) for channel in self._channels]
             self._wakeup.set()
             self.connected = True
@@ -89,6 +90,7 @@ class Feed:
             for command, channel in commands:
                 await connection.send_command(command, channel, check_health=False)
             if not commands:
+                # Without traffic a dead connection looks like a quiet one; the pong is what tells them apart.
                 await connection.send_command("PING", check_health=False)
 
     async def _read(self, connection: Any) -> None:

@@ -48,6 +48,7 @@ class Hub:
         name = channel.published.encode()
         if leaving := self._leaving.pop(name, None):
             leaving.cancel()
+        # One reading serves all who come meanwhile: a thousand clients that come back at once ask Redis a single time.
         if name not in self._broadcasts:
             self._broadcasts[name], self._ready[name] = Broadcast(channel), asyncio.Event()
             CHANNELS.set(len(self._broadcasts))
@@ -76,6 +77,7 @@ class Hub:
         broadcast.leave(spelling, follower)
         self._part_if_empty(broadcast.channel.published.encode())
 
+    # Not at once: a page that is loaded again leaves and comes back, and would have the whole history read again.
     def _part_if_empty(self, name: bytes) -> None:
         if name in self._broadcasts and not self._broadcasts[name].groups and name not in self._leaving:
             self._leaving[name] = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._part, name)
@@ -106,6 +108,7 @@ class Hub:
     async def _synchronise(self, name: bytes) -> None:
         broadcast = self._broadcasts[name]
         for attempt in range(PATIENCE):
+            # The engine writes a row and publishes it in one write, but a reader may come in between the two.
             limit = REMEMBERED if attempt == 0 else broadcast.channel.capacity
             history = await self._read(name, broadcast, limit)
             if history is None or broadcast.synced:

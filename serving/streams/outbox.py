@@ -51,6 +51,7 @@ class Outbox:
         if not self._paused:
             self._write(frame)
             return
+        # Taken out and put in anew, so that it goes behind the others: a busy series must not starve the quiet ones.
         if self._forming.pop(key, None) is not None:
             CONFLATED.inc()
         self._forming[key] = frame
@@ -66,6 +67,7 @@ class Outbox:
 
     def resume(self) -> None:
         """Send on: first what must arrive, then the newest forming updates, until the transport is full again."""
+        # `_write` may fill the transport again, which calls `pause` before it returns: hence the second condition.
         self._paused = False
         while self._waiting and not self._paused:
             frame = self._waiting.popleft()
@@ -93,6 +95,7 @@ class Outbox:
         """Return whether nothing was taken for DEADLINE_SECONDS though something waits; ask about once a second."""
         buffered = self._transport.get_write_buffer_size()
         progress = self._bytes_out - buffered
+        # A client on a slow line takes a little each second; one that has stopped takes nothing at all.
         if buffered == 0 or progress != self._progress:
             self._progress, self._progress_at = progress, now
             return False

@@ -75,6 +75,7 @@ class Personal:
             while missing := self._series - self._followed.keys():
                 series = min(missing, key=str)
                 broadcast = await self._hub.ready(Channel(Topic.SIGNALS, series))
+                # The client may have gone, or want other series, while Redis was asked.
                 if not self._closed and series in self._series:
                     broadcast.follow(self.spelling, self._follower)
                     self._followed[series] = broadcast

@@ -72,6 +72,7 @@ class MarketSocket(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self._address = block(str(peer[0]) if peer else "")
         raw = transport.get_extra_info("socket")
+        # The kernel's default takes megabytes, so that a client that reads nothing would look healthy for minutes.
         if raw is not None and peer:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self._connections.add(self)
