@@ -17,32 +17,41 @@ from ingestion.simulator.options import Options
 from ingestion.simulator.script import Script, read_script
 from ingestion.simulator.server import Simulator, running
 
+Rate = Annotated[float, typer.Option(help="Trades a second over all exchanges and symbols.", min=0.1)]
+Seed = Annotated[int, typer.Option(help="The same seed and start give the same trades.", min=0)]
+Symbols = Annotated[int, typer.Option(help="How many symbols; beyond 20 they are invented.", min=1, max=300)]
+Perpetuals = Annotated[bool, typer.Option(help="List USDT perpetuals, too.")]
+Start = Annotated[
+    int | None, typer.Option(help="Start of the exchanges' clock, milliseconds since 1970 UTC. Default: now.")
+]
+Sweeps = Annotated[
+    bool, typer.Option(help="Takers may fill several makers; Binance's aggTrade and OKX's trades sum them up.")
+]
+Days = Annotated[int, typer.Option(help="Days of invented past before the start.", min=1, max=365)]
+Recording = Annotated[
+    Path | None, typer.Option(help="Send recorded trades or 1m candles (.parquet, .csv) instead of invented ones.")
+]
+ReplayAs = Annotated[str, typer.Option(metavar="EXCHANGE:BASE", help="Who trades the replayed data, e.g. binance:BTC.")]
+Speed = Annotated[float, typer.Option(help="Of the exchanges' clock; 0 replays as fast as clients read.", min=0)]
+Wait = Annotated[bool, typer.Option(help="Begin a replay with the first subscription, not at once.")]
+Faults = Annotated[
+    Path | None, typer.Option(help="Script of faults (.jsonl, .toml) with `after` in seconds or `at_trade`.")
+]
+
 
 def simulate(
-    rate: Annotated[float, typer.Option(help="Trades a second over all exchanges and symbols.", min=0.1)] = 300.0,
-    seed: Annotated[int, typer.Option(help="The same seed and start give the same trades.", min=0)] = 1,
-    symbols: Annotated[int, typer.Option(help="How many symbols; beyond 20 they are invented.", min=1, max=300)] = 20,
-    perpetuals: Annotated[bool, typer.Option(help="List USDT perpetuals, too.")] = True,
-    start: Annotated[
-        int | None, typer.Option(help="Start of the exchanges' clock, milliseconds since 1970 UTC. Default: now.")
-    ] = None,
-    sweeps: Annotated[
-        bool, typer.Option(help="Takers may fill several makers; Binance's aggTrade and OKX's trades sum them up.")
-    ] = False,
-    days: Annotated[int, typer.Option(help="Days of invented past before the start.", min=1, max=365)] = 21,
-    replay: Annotated[
-        Path | None, typer.Option(help="Send recorded trades or 1m candles (.parquet, .csv) instead of invented ones.")
-    ] = None,
-    replay_as: Annotated[
-        str, typer.Option(metavar="EXCHANGE:BASE", help="Who trades the replayed data, e.g. binance:BTC.")
-    ] = "binance:BTC",
-    speed: Annotated[
-        float, typer.Option(help="Of the exchanges' clock; 0 replays as fast as clients read.", min=0)
-    ] = 1.0,
-    wait: Annotated[bool, typer.Option(help="Begin a replay with the first subscription, not at once.")] = True,
-    faults: Annotated[
-        Path | None, typer.Option(help="Script of faults (.jsonl, .toml) with `after` in seconds or `at_trade`.")
-    ] = None,
+    rate: Rate = 300.0,
+    seed: Seed = 1,
+    symbols: Symbols = 20,
+    perpetuals: Perpetuals = True,
+    start: Start = None,
+    sweeps: Sweeps = False,
+    days: Days = 21,
+    replay: Recording = None,
+    replay_as: ReplayAs = "binance:BTC",
+    speed: Speed = 1.0,
+    wait: Wait = True,
+    faults: Faults = None,
 ) -> None:
     """Be Binance, Bybit and OKX on this machine: their WebSocket and REST formats, limits and, on demand, faults."""
     config = settings()
