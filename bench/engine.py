@@ -29,7 +29,7 @@ from realtime.process.forming_to_redis import Pushing, Subscriptions
 from realtime.process.loop import Loop
 from realtime.process.pipeline import Pipeline
 from realtime.process.rehearsal import rehearse
-from realtime.process.to_redis import Store
+from realtime.process.to_redis import RedisWriter
 
 ROWS = 20_000_000
 PORT = 24020
@@ -117,7 +117,7 @@ def sustained(url: str, per_second: int = 300_000, seconds: int = 24) -> Row:
     second of it, closed rows published at once.
     """
     engine, pipeline = Engine(lateness=2 * SECOND, window=600 * SECOND), Pipeline(url)
-    store, forming = Store(pipeline, engine.board, simulated=True), Forming(engine.board, engine.calculation)
+    store, forming = RedisWriter(pipeline, engine.board, simulated=True), Forming(engine.board, engine.calculation)
     begin = BEGIN + 48 * SECOND
     given = list(stream(300, per_second, seconds, 1_000, begin))
     tick, began, late, worst = begin, time.perf_counter(), 0.0, 0.0
@@ -149,7 +149,7 @@ def latency(url: str, per_second: int = 5_000, seconds: int = 12) -> Row:
     """A batch of trades in the log -> outputs handed to Redis, 20 symbols x 3 exchanges, one chart looked at."""
     with tempfile.TemporaryDirectory() as name:
         engine, pipeline, log = Engine(lateness=2 * SECOND, window=600 * SECOND), Pipeline(url), ValkeyLog(url)
-        store, subscriptions = Store(pipeline, engine.board, simulated=True), Subscriptions(url)
+        store, subscriptions = RedisWriter(pipeline, engine.board, simulated=True), Subscriptions(url)
         pushing = Pushing(engine.board, Forming(engine.board, engine.calculation), store, subscriptions)
         loop = Loop(engine, log, store, [0], Checkpointer(Path(name), "code", "settings", 5.0), pushing)
         looking = redis.Redis.from_url(url).pubsub()

@@ -30,7 +30,7 @@ from realtime.process.checkpointer import Checkpointer
 from realtime.process.loop import Loop
 from realtime.process.pipeline import Pipeline
 from realtime.process.rehearsal import rehearse
-from realtime.process.to_redis import Store
+from realtime.process.to_redis import RedisWriter
 
 BEGIN = 1_700_000_040 * SECOND // MINUTE * MINUTE
 SYMBOLS = ["BTC-USDT", "ETH-USDT", "SOL-USDT"]
@@ -63,7 +63,7 @@ def fill(url: str, trades: int, per_second: int = 200, seed: int = 1) -> None:
 def work(url: str, directory: Path, every_seconds: float) -> None:
     """Fold the log to its end as it is now."""
     engine, log, pipeline = Engine(lateness=2 * SECOND, window=600 * SECOND), ValkeyLog(url), Pipeline(url)
-    store = Store(pipeline, engine.board, simulated=True)
+    store = RedisWriter(pipeline, engine.board, simulated=True)
     loop = Loop(engine, log, store, [0], Checkpointer(directory, "code", "settings", every_seconds), None)
     loop.restore()
     while loop.round(wait_ms=1):

@@ -13,7 +13,7 @@ from realtime.candles.from_trades import Ints
 from realtime.fold.board import Board
 from realtime.fold.forming import Forming
 from realtime.kernels.kernel import Floats
-from realtime.process.to_redis import Store
+from realtime.process.to_redis import RedisWriter
 
 POLL_SECONDS = 0.1
 KEEP_SECONDS = 1.0
@@ -59,7 +59,7 @@ class Pushing:
     so that trades never queue behind them.
     """
 
-    def __init__(self, board: Board, forming: Forming, store: Store, subscriptions: Subscriptions) -> None:
+    def __init__(self, board: Board, forming: Forming, store: RedisWriter, subscriptions: Subscriptions) -> None:
         """Push through a store."""
         self.board = board
         self.forming = forming

@@ -20,7 +20,7 @@ from realtime.process import metrics
 from realtime.process.checkpoint import ForeignError
 from realtime.process.checkpointer import Checkpointer
 from realtime.process.forming_to_redis import Pushing
-from realtime.process.to_redis import Store
+from realtime.process.to_redis import RedisWriter
 from realtime.process.to_the_log import Publisher, messages
 
 MOST = 500
@@ -36,7 +36,7 @@ class Loop:
         self,
         engine: Engine,
         log: EventLog,
-        store: Store,
+        store: RedisWriter,
         partitions: Sequence[int],
         checkpointer: Checkpointer,
         pushing: Pushing | None,

@@ -25,7 +25,7 @@ from realtime.process.forming_to_redis import Pushing, Subscriptions
 from realtime.process.loop import Loop
 from realtime.process.pipeline import Pipeline
 from realtime.process.rehearsal import rehearse
-from realtime.process.to_redis import Store
+from realtime.process.to_redis import RedisWriter
 
 EXPIRE_EVERY = 10 * clock.MINUTE
 
@@ -47,7 +47,7 @@ def serve(config: Settings, stop: Event, *, migrate: bool | None = None) -> None
         subscriptions = Subscriptions(config.redis)
         stack.callback(subscriptions.close)
         engine = build(config)
-        store = Store(pipeline, engine.board, simulated=config.simulated)
+        store = RedisWriter(pipeline, engine.board, simulated=config.simulated)
         pushing = Pushing(engine.board, Forming(engine.board, engine.calculation), store, subscriptions)
         checkpointer = Checkpointer(directory, fingerprint(), config_hash(config), config.checkpoint_seconds)
         loop = Loop(engine, event_log, store, range(config.partitions), checkpointer, pushing)

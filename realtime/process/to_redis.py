@@ -50,7 +50,7 @@ class Names:
         self.signal, self.quality = signals_channel(series), quality_key(series)
 
 
-class Store:
+class RedisWriter:
     """Writes outputs through one pipeline."""
 
     def __init__(self, pipeline: Pipeline, board: Board, *, simulated: bool, now: clock.Clock = clock.now) -> None:

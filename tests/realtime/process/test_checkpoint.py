@@ -15,7 +15,7 @@ from realtime.process.checkpoint import DamagedError, ForeignError
 from realtime.process.checkpointer import Checkpointer
 from realtime.process.loop import Loop
 from realtime.process.pipeline import Pipeline
-from realtime.process.to_redis import Store
+from realtime.process.to_redis import RedisWriter
 from realtime.process.to_the_log import DivergedError
 
 SYMBOLS = ["BTC-USDT"]
@@ -34,7 +34,7 @@ def stream(tools):
 def start(tools, valkey, tmp_path):
     def start(fingerprint="code", settings="settings"):
         engine, pipeline = tools.engine(), Pipeline(valkey)
-        store = Store(pipeline, engine.board, simulated=False)
+        store = RedisWriter(pipeline, engine.board, simulated=False)
         checkpointer = Checkpointer(tmp_path, fingerprint, settings, 1e9)
         return Loop(engine, ValkeyLog(valkey), store, [0], checkpointer, None)
 
