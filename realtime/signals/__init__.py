@@ -1,20 +1,58 @@
-"""The rules: each file here but `view.py` is one, found by listing the folder.
+"""The rules: each file here is one, found by listing the folder.
 
 A file has a docstring (what it says and why), `WEIGHT` (its share in the score), `rule(view) -> values` (one number in
 [-1, 1] per series, NaN while it has no opinion because an indicator is still warming up) and `reason(value, at)`
 (one sentence; `at` maps column names to this series' numbers). A rule is plain NumPy over all series that close
-together; it sees closed bars up to this one and nothing else.
+together; it sees closed bars up to this one and nothing else: the View.
 """
 
 import hashlib
 import pkgutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-SUPPORT = {"view"}
+import numpy as np
+
+from ingestion.market import Timeframe
+from realtime.kernels.kernel import Floats
+
+BARS = ("open", "high", "low", "close", "volume")
+RECENT = 32
+"""Bars that a rule may look back, the closed one included."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Columns over n series. A column is an indicator's output such as `rsi_14`, or one of BARS."""
+
+    names: Mapping[str, int]  # column -> index
+    now: Floats  # (n, columns) at the closed bar
+    before: Floats  # (n, columns) at the bar before it, NaN if there is none
+    bars: Mapping[str, Floats]  # name -> (n, RECENT): the last bars, the closed one last, NaN before the first
+    others: Mapping[Timeframe, Floats]  # (n, columns) of the same line's other timeframes: last bar closed by then
+
+    def __getitem__(self, column: str) -> Floats:
+        """Return a column at the closed bar."""
+        return self.bars[column][:, -1] if column in self.bars else self._column(self.now, column)
+
+    def previous(self, column: str) -> Floats:
+        """Return a column at the bar before."""
+        return self.bars[column][:, -2] if column in self.bars else self._column(self.before, column)
+
+    def other(self, timeframe: Timeframe, column: str) -> Floats:
+        """Return a column of another timeframe."""
+        return self._column(self.others[timeframe], column)
+
+    def _column(self, values: Floats, column: str) -> Floats:
+        index = self.names.get(column)
+        if index is None:
+            return np.full(len(values), np.nan)
+        numbers: Floats = values[:, index]
+        return numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +68,7 @@ class Rule:
 @cache
 def rules() -> tuple[Rule, ...]:
     """Return all rules in the order of their names."""
-    names = sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name not in SUPPORT)
+    names = sorted(m.name for m in pkgutil.iter_modules(__path__))
     return tuple(_rule(name, import_module(f"{__name__}.{name}")) for name in names)
 
 

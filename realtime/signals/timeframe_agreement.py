@@ -9,7 +9,7 @@ import numpy as np
 
 from ingestion.market import Timeframe
 from realtime.kernels.kernel import Floats
-from realtime.signals.view import View
+from realtime.signals import View
 
 WEIGHT = 1.0
 LONGER = (Timeframe.M5, Timeframe.M15, Timeframe.H1, Timeframe.H4, Timeframe.D1)

@@ -11,12 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ingestion.market import TIMEFRAMES, Timeframe
-from realtime.fold.scoring import RECENT, combined
+from realtime.fold.scoring import combined
 from realtime.indicators import columns, fold_all, initial_row
 from realtime.indicators_compiled import compile_all
 from realtime.kernels.kernel import WHOLE, Bars, Floats, kernel
-from realtime.signals import rules
-from realtime.signals.view import BARS, View
+from realtime.signals import BARS, RECENT, View, rules
 
 PARAMETERS = ({"enter": 0.3, "leave": 0.05},)
 OUTPUTS = ("target", "limit", "trigger", "stop", "take", "trail")
