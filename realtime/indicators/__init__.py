@@ -1,4 +1,4 @@
-"""The indicators: each file here but `fold.py` is one, found by listing the folder.
+"""The indicators: each file here is one, found by listing the folder.
 
 A file has a docstring (formula, unit, source), `PARAMETERS` (one dict per set that is computed live), `OUTPUTS` (a
 suffix per output, "" for the main one), `warmup(**parameters)` (index of each output's first value), optionally
@@ -35,13 +35,12 @@ class Indicator:
     @property
     def name(self) -> str:
         """Name with parameters, such as `macd_12_26_9`."""
-        name = self.module.__name__.rpartition(".")[2]
-        return "_".join([name, *(f"{value:g}" for value in self.parameters.values())])
+        return name_of(self.module, self.parameters)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the outputs, such as `macd_12_26_9_signal`."""
-        return tuple(f"{self.name}_{suffix}" if suffix else self.name for suffix in self.module.OUTPUTS)
+        return columns_of(self.module, self.parameters)
 
     @property
     def warmup(self) -> tuple[int, ...]:
@@ -91,6 +90,17 @@ class Indicator:
         return row
 
 
+def name_of(module: ModuleType, parameters: Parameters) -> str:
+    """Return the name with parameters, such as `macd_12_26_9`."""
+    return "_".join([module.__name__.rpartition(".")[2], *(f"{value:g}" for value in parameters.values())])
+
+
+def columns_of(module: ModuleType, parameters: Parameters) -> tuple[str, ...]:
+    """Return the names of the outputs, such as `macd_12_26_9_signal`."""
+    name = name_of(module, parameters)
+    return tuple(f"{name}_{suffix}" if suffix else name for suffix in module.OUTPUTS)
+
+
 def modules() -> list[ModuleType]:
     """Return the indicator modules in the order of their names."""
     names = sorted(m.name for m in pkgutil.iter_modules(__path__))
@@ -119,8 +129,9 @@ def indicators() -> tuple[Indicator, ...]:
 
 @cache
 def columns() -> tuple[str, ...]:
-    """Return the names of all outputs, in the order of a row of values."""
-    return tuple(column for indicator in indicators() for column in indicator.columns)
+    """Return the names of all outputs, in the order of a row of values; nothing is compiled for it."""
+    sets = ((module, parameters) for module in modules() for parameters in module.PARAMETERS)
+    return tuple(column for module, parameters in sets for column in columns_of(module, parameters))
 
 
 def initial_row() -> Floats:
