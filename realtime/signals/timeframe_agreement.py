@@ -25,6 +25,6 @@ def rule(view: View) -> Floats:
     return values
 
 
-def reason(value: float, at: Mapping[str, float]) -> str:  # noqa: ARG001 - every rule's shape
+def reason(value: float, at: Mapping[str, float]) -> str:
     """Say which way the longer timeframes point."""
     return f"longer timeframes point {'up' if value > 0 else 'down'} ({abs(value):.0%} agreement)"
