@@ -51,11 +51,11 @@ def fetch(address: int) -> None:
 def _array_of(element: types.Type) -> Any:
     @intrinsic
     def at_address(_typing: Any, address: types.Integer, count: types.Integer) -> Any:
-        made = types.Array(element, 1, "C")
+        array = types.Array(element, 1, "C")
 
         def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             start, length = arguments
-            view = context.make_array(made)(context, builder)
+            view = context.make_array(array)(context, builder)
             word = length.type
             view.data = builder.inttoptr(start, view.data.type)
             view.nitems = length
@@ -67,7 +67,7 @@ def _array_of(element: types.Type) -> Any:
             view.parent = ir.Constant(view.parent.type, None)
             return view._getvalue()  # noqa: SLF001  # numba's own way to finish a struct
 
-        return made(address, count), generate
+        return array(address, count), generate
 
     return at_address
 
@@ -92,8 +92,7 @@ def _fetch(_typing: Any, address: types.Integer) -> Any:
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         number, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
-        found = builder.module.globals.get(PREFETCH)
-        prefetch = found or ir.Function(builder.module, kind, PREFETCH)
+        prefetch = builder.module.globals.get(PREFETCH) or ir.Function(builder.module, kind, PREFETCH)
         read, near, data = ir.Constant(number, 0), ir.Constant(number, 3), ir.Constant(number, 1)
         builder.call(prefetch, [builder.inttoptr(arguments[0], pointer), read, near, data])
         return context.get_dummy_value()
