@@ -79,8 +79,8 @@ class Indicator:
         t goes to out[k, output + j, t - begin[k]]. Unless `commit`, states stay as they are.
         """
         columns, (mask, rows, begin, end, out, output, commit) = bars_and_rest[:6], bars_and_rest[6:13]
-        one = (np.array([self.address]), np.array([at]), np.array([output]), self.arguments)
-        fold_series(*one, states, columns, mask, rows, begin, end, out, commit)
+        table = (np.array([self.address]), np.array([at]), np.array([output]), self.arguments)
+        fold_series(*table, states, columns, mask, rows, begin, end, out, commit)
 
     def initial(self) -> Floats:
         """Return the state before the first bar."""
@@ -107,18 +107,18 @@ def modules() -> list[ModuleType]:
     return [import_module(f"{__name__}.{name}") for name in names]
 
 
-def arrange(found: list[ModuleType]) -> tuple[Indicator, ...]:
+def arrange(files: list[ModuleType]) -> tuple[Indicator, ...]:
     """Give every indicator and parameter set its place in a row."""
-    placed: list[Indicator] = []
+    row: list[Indicator] = []
     state_at = column_at = 0
-    for module in found:
+    for module in files:
         address = load(module)
         for parameters in module.PARAMETERS:
-            one = Indicator(module, parameters, address, state_at, column_at)
-            placed.append(one)
-            state_at += one.state_width
-            column_at += len(one.columns)
-    return tuple(placed)
+            indicator = Indicator(module, parameters, address, state_at, column_at)
+            row.append(indicator)
+            state_at += indicator.state_width
+            column_at += len(indicator.columns)
+    return tuple(row)
 
 
 @cache
@@ -141,10 +141,11 @@ def initial_row() -> Floats:
 
 @cache
 def _table() -> tuple[Ints, Ints, Ints, Floats]:
-    found = indicators()
-    numbers = [[one.address for one in found], [one.state_at for one in found], [one.column_at for one in found]]
-    addresses, ats, outputs = (np.array(column) for column in numbers)
-    return addresses, ats, outputs, np.concatenate([one.arguments for one in found])
+    row = indicators()
+    addresses = np.array([indicator.address for indicator in row])
+    ats = np.array([indicator.state_at for indicator in row])
+    outputs = np.array([indicator.column_at for indicator in row])
+    return addresses, ats, outputs, np.concatenate([indicator.arguments for indicator in row])
 
 
 def fold_all(
@@ -172,5 +173,5 @@ def batch(indicator: Indicator, candles: Mapping[str, Floats], state: Floats | N
     out = np.empty((1, len(indicator.columns), count))
     zero, end = np.zeros(1, np.int64), np.full(1, count, np.int64)
     indicator.fold(states, 0, *rows, WHOLE, zero, zero, end, out, 0, True)
-    result: Floats = out[0]
-    return result
+    values: Floats = out[0]
+    return values

@@ -65,7 +65,7 @@ def _array_of(element: types.Type) -> Any:
             view.strides = ir.Constant(ir.ArrayType(word, 1), [ir.Constant(word, 8)])
             view.meminfo = ir.Constant(view.meminfo.type, None)
             view.parent = ir.Constant(view.parent.type, None)
-            return view._getvalue()  # noqa: SLF001  # numba's own way to finish a struct
+            return view._getvalue()  # noqa: SLF001 - numba's own way to finish a struct
 
         return array(address, count), generate
 
@@ -100,27 +100,28 @@ def _fetch(_typing: Any, address: types.Integer) -> Any:
     return types.void(address), generate
 
 
-# numba compares the argument names of an overload with those of the function it stands for, so none has a type.
+# numba compares the argument names of an overload with those of the function it stands for, so none has a type; and it
+# wants a function of its own where a lambda looks needless.
 @overload(floats)
-def _floats_compiled(address, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001  # see above
-    return lambda address, count: _floats(address, count)  # noqa: PLW0108  # numba wants a function
+def _floats_compiled(address, count):  # type: ignore[no-untyped-def]  # see above
+    return lambda address, count: _floats(address, count)
 
 
 @overload(column)
-def _column_compiled(address, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001  # see above
-    return lambda address, count: _floats(address, count)  # noqa: PLW0108  # numba wants a function
+def _column_compiled(address, count):  # type: ignore[no-untyped-def]  # see above
+    return lambda address, count: _floats(address, count)
 
 
 @overload(integers)
-def _integers_compiled(address, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001  # see above
-    return lambda address, count: _integers(address, count)  # noqa: PLW0108  # numba wants a function
+def _integers_compiled(address, count):  # type: ignore[no-untyped-def]  # see above
+    return lambda address, count: _integers(address, count)
 
 
 @overload(fetch)
-def _fetch_compiled(address):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001  # see above
-    return lambda address: _fetch(address)  # type: ignore[call-arg]  # noqa: PLW0108  # numba fills in the first
+def _fetch_compiled(address):  # type: ignore[no-untyped-def]  # see above
+    return lambda address: _fetch(address)  # type: ignore[call-arg]  # numba fills in the first
 
 
 @overload(call)
-def _call_compiled(address, frame, at, output, parameters):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001  # see above
-    return lambda address, frame, at, output, parameters: _call(address, frame, at, output, parameters)  # type: ignore[call-arg]  # noqa: PLW0108  # numba fills in the first
+def _call_compiled(address, frame, at, output, parameters):  # type: ignore[no-untyped-def]  # see above
+    return lambda address, frame, at, output, parameters: _call(address, frame, at, output, parameters)  # type: ignore[call-arg]  # numba fills in the first
