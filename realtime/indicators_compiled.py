@@ -19,12 +19,12 @@ Progress = Callable[[int, int, str], None]
 """Called with folds done, folds in all, and the name of the one just done."""
 
 
-def compile_all(progress: Progress | None = None, workers: int = 2, wanted: Sequence[ModuleType] | None = None) -> int:
-    """Compile the folds (those wanted, or all) that the cache does not hold, each once; return how many.
+def compile_all(progress: Progress | None = None, workers: int = 2, only: Sequence[ModuleType] | None = None) -> int:
+    """Compile the folds (of `only` these files, or of all) that the cache does not hold, each once; return how many.
 
     RuntimeError when a worker fails.
     """
-    names = [module.__name__ for module in wanted or modules() if not is_compiled(module)]
+    names = [module.__name__ for module in only or modules() if not is_compiled(module)]
     waiting: SimpleQueue[str] = SimpleQueue()
     done: SimpleQueue[str | None] = SimpleQueue()
     for name in names:
@@ -44,9 +44,9 @@ def compile_all(progress: Progress | None = None, workers: int = 2, wanted: Sequ
 def feed(waiting: "SimpleQueue[str]", done: "SimpleQueue[str | None]") -> None:
     """Hand names to one worker process until none is left; a name that it does not answer becomes None."""
     command = [sys.executable, "-m", "realtime.indicators_compiled"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:  # noqa: S603  # ourselves
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:  # noqa: S603 - our own command
         if worker.stdin is None or worker.stdout is None:
-            raise AssertionError("both were asked for")
+            raise AssertionError("both are pipes")
         while True:
             try:
                 name = waiting.get_nowait()

@@ -1,6 +1,6 @@
 """Closing minutes and revising closed ones, for many lines in one call.
 
-Each function appends the series it gave a new candle to `made` (series, slot, bar) and returns how many there are.
+Each function appends the series it gave a new candle to `changes` (series, slot, bar) and returns how many there are.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ BACK = LAG
 
 @compiled
 def write_bar(grid: Grid, series: int, bar: int, cell: Any) -> None:
-    """Give a candle to the indicators, as float64."""
+    """Write a candle into the ring that indicators read, as float64."""
     i, by_price = bar & (RING - 1), FLOAT_POWERS[cell.price_scale]
     grid.opened_at[series, i] = np.float64(cell.opened_at)
     grid.open[series, i] = cell.open / by_price
@@ -57,8 +57,18 @@ def end_minute(grid: Grid, line: int, minute: int) -> None:
     cell = grid.cells[line * LEVELS, minute & (DEPTH - 1)]
     if cell.opened_at != minute * MINUTE:
         clear(cell, minute * MINUTE)
-    if grid.seen[line] > minute * MINUTE:
+    if grid.live_since[line] > minute * MINUTE:
         cell.gaps += 1
+
+
+@compiled
+def sum_minute(grid: Grid, spare: Cells, line: int, minute: int, ends: bool) -> bool:
+    """Put a minute of an exchange or a composite into the sum; False if it has no price. `ends`: it closes now."""
+    if grid.members[line, 0] >= 0:
+        return sum_members(spare, grid.cells, grid.members, grid.first, grid.upcoming, line, minute, False)
+    if ends:
+        end_minute(grid, line, minute)
+    return own_minute(grid, spare, line, minute)
 
 
 @compiled
@@ -72,7 +82,7 @@ def store(grid: Grid, spare: Cells, series: int, slot: int, known_at: int, revis
 
 
 @compiled
-def close_minute(grid: Grid, lines: Ints, minute: int, known_at: int, spare: Cells, made: Ints) -> int:
+def close_minute(grid: Grid, lines: Ints, minute: int, known_at: int, spare: Cells, changes: Ints) -> int:
     """Close one minute of lines, and the longer candles that end with it."""
     n = 0
     for line in lines:
@@ -84,19 +94,16 @@ def close_minute(grid: Grid, lines: Ints, minute: int, known_at: int, spare: Cel
                 break
             opened = minute + 1 - length
             if level:
-                found = sum_children(spare, grid.cells, series, level, opened, minute + 1, minute + 1)
-            elif grid.members[line, 0] >= 0:
-                found = sum_members(spare, grid.cells, grid.members, grid.first, grid.upcoming, line, minute, False)
+                exists = sum_children(spare, grid.cells, series, level, opened, minute + 1, minute + 1)
             else:
-                end_minute(grid, line, minute)
-                found = own_minute(grid, spare, line, minute)
-            if not found:
+                exists = sum_minute(grid, spare, line, minute, True)
+            if not exists:
                 break
             slot, bar = (opened // length) & (DEPTH - 1), grid.closed[series]
             store(grid, spare, series, slot, known_at, 0)
             write_bar(grid, series, bar, grid.cells[series, slot])
             grid.closed[series] = bar + 1
-            made[n, 0], made[n, 1], made[n, 2] = series, slot, bar
+            changes[n, 0], changes[n, 1], changes[n, 2] = series, slot, bar
             n += 1
         grid.touched[line] &= ~(np.uint32(1) << np.uint32(minute & (DEPTH - 1)))
     return n
@@ -113,7 +120,7 @@ def bar_of(grid: Grid, series: int, opened_at: int) -> int:
 
 
 @compiled
-def revise(grid: Grid, spare: Cells, series: int, level: int, opened: int, known_at: int, made: Ints, n: int) -> int:
+def revise(grid: Grid, spare: Cells, series: int, level: int, opened: int, known_at: int, changes: Ints, n: int) -> int:
     """Put the sum in the place of a closed candle as its next revision; return n + 1, or n if it is not kept."""
     length = LENGTHS[level]
     bar, slot = bar_of(grid, series, opened * MINUTE), (opened // length) & (DEPTH - 1)
@@ -121,13 +128,13 @@ def revise(grid: Grid, spare: Cells, series: int, level: int, opened: int, known
         return n
     store(grid, spare, series, slot, known_at, grid.cells[series, slot].revision + 1)
     write_bar(grid, series, bar, grid.cells[series, slot])
-    made[n, 0], made[n, 1], made[n, 2] = series, slot, bar
+    changes[n, 0], changes[n, 1], changes[n, 2] = series, slot, bar
     return n + 1
 
 
 @compiled
-def revise_line(grid: Grid, line: int, changed: int, known_at: int, spare: Cells, made: Ints) -> int:
-    """Recompute closed minutes of a line (bits of `changed` by slot) and the longer closed candles around them.
+def revise_minutes(grid: Grid, line: int, marks: int, known_at: int, spare: Cells, changes: Ints) -> tuple[int, int]:
+    """Recompute closed minutes of a line (bits of `marks` by slot); return how many changed, and the oldest or -1.
 
     A minute without trades follows a changed close before it. What comes out as it was gets no revision.
     """
@@ -135,27 +142,32 @@ def revise_line(grid: Grid, line: int, changed: int, known_at: int, spare: Cells
     composite = grid.members[line, 0] >= 0
     for minute in range(end - REVISABLE, end):
         slot = minute & (DEPTH - 1)
-        marked = (changed >> slot) & 1 == 1
+        marked = (marks >> slot) & 1 == 1
         cell = grid.cells[series, slot]
         if cell.opened_at != minute * MINUTE or not (marked or (chained and cell.volume == 0)):
             chained = False
             continue
-        if composite:
-            found = sum_members(spare, grid.cells, grid.members, grid.first, grid.upcoming, line, minute, False)
-        else:
-            found = own_minute(grid, spare, line, minute)
-        chained = found and ((marked and not composite) or differs(spare, grid.cells, series, slot))
+        exists = sum_minute(grid, spare, line, minute, False)
+        chained = exists and ((marked and not composite) or differs(spare, grid.cells, series, slot))
         if chained:
             oldest = minute if oldest < 0 else oldest
-            n = revise(grid, spare, series, 0, minute, known_at, made, n)
+            n = revise(grid, spare, series, 0, minute, known_at, changes, n)
+    return n, oldest
+
+
+@compiled
+def revise_line(grid: Grid, line: int, marks: int, known_at: int, spare: Cells, changes: Ints) -> int:
+    """Recompute closed minutes of a line (bits of `marks` by slot) and the longer closed candles around them."""
+    n, oldest = revise_minutes(grid, line, marks, known_at, spare, changes)
     if oldest < 0:
         return n
+    end = grid.upcoming[line]
     for level in range(1, LEVELS):
-        length = LENGTHS[level]
+        series, length = line * LEVELS + level, LENGTHS[level]
         for opened in range(oldest // length * length, end - length + 1, length):
-            found = sum_children(spare, grid.cells, series + level, level, opened, opened + length, opened + length)
-            if found and differs(spare, grid.cells, series + level, (opened // length) & (DEPTH - 1)):
-                n = revise(grid, spare, series + level, level, opened, known_at, made, n)
+            exists = sum_children(spare, grid.cells, series, level, opened, opened + length, opened + length)
+            if exists and differs(spare, grid.cells, series, (opened // length) & (DEPTH - 1)):
+                n = revise(grid, spare, series, level, opened, known_at, changes, n)
     return n
 
 
@@ -202,7 +214,7 @@ def changed_minutes(grid: Grid, lines: Ints, masks: Ints) -> int:
 
 
 @compiled
-def complete_parents(grid: Grid, line: int, spare: Cells, made: Ints) -> int:
+def complete_parents(grid: Grid, line: int, spare: Cells, changes: Ints) -> int:
     """Make the longer candles that have ended since the last one that history gave, from their parts."""
     n = 0
     for level in range(1, LEVELS):
@@ -211,12 +223,12 @@ def complete_parents(grid: Grid, line: int, spare: Cells, made: Ints) -> int:
         if count == 0:
             continue
         opened = np.int64(grid.opened_at[series, (count - 1) & (RING - 1)]) // MINUTE + length
-        while opened + length <= grid.upcoming[line] and n < made.shape[0]:
+        while opened + length <= grid.upcoming[line] and n < changes.shape[0]:
             if sum_children(spare, grid.cells, series, level, opened, opened + length, opened + length):
                 slot = (opened // length) & (DEPTH - 1)
                 store(grid, spare, series, slot, (opened + length) * MINUTE, 0)
                 write_bar(grid, series, grid.closed[series], grid.cells[series, slot])
-                made[n, 0], made[n, 1], made[n, 2] = series, slot, grid.closed[series]
+                changes[n, 0], changes[n, 1], changes[n, 2] = series, slot, grid.closed[series]
                 grid.closed[series] += 1
                 n += 1
             opened += length

@@ -51,41 +51,41 @@ def begin_sum(spare: Cells, opened_at: int) -> None:
 def add_part(spare: Cells, cells: Cells, series: int, slot: int) -> None:
     """Add one candle to the sum; amounts that exceed 63 bits leave a gap instead."""
     spare[1] = cells[series, slot]
-    whole, part = spare[0], spare[1]
-    part.quality = whole.quality = worse(whole.quality, part.quality)
+    sums, part = spare[0], spare[1]
+    part.quality = sums.quality = worse(sums.quality, part.quality)
     if part.volume == 0:
         return
-    if whole.volume == 0:
-        part.opened_at = whole.opened_at
+    if sums.volume == 0:
+        part.opened_at = sums.opened_at
         part.known_at, part.revision, part.gaps, part.healed = 0, 0, 0, 0
         spare[0] = spare[1]
         return
-    price_scale = max(whole.price_scale, part.price_scale)
-    quantity_scale = max(whole.quantity_scale, part.quantity_scale)
-    fits = raise_scales(whole, price_scale, quantity_scale) and raise_scales(part, price_scale, quantity_scale)
-    if not fits or part.volume > LARGEST - whole.volume:
-        whole.quality = GAP
+    price_scale = max(sums.price_scale, part.price_scale)
+    quantity_scale = max(sums.quantity_scale, part.quantity_scale)
+    fits = raise_scales(sums, price_scale, quantity_scale) and raise_scales(part, price_scale, quantity_scale)
+    if not fits or part.volume > LARGEST - sums.volume:
+        sums.quality = GAP
         return
-    whole.high = part.high if part.high > whole.high else whole.high
-    whole.low = part.low if part.low < whole.low else whole.low
-    whole.volume += part.volume
-    whole.taker_buy_volume += part.taker_buy_volume
-    whole.quote_high, whole.quote_low = total(whole.quote_high, whole.quote_low, part.quote_high, part.quote_low)
-    whole.trade_count += part.trade_count
+    sums.high = part.high if part.high > sums.high else sums.high
+    sums.low = part.low if part.low < sums.low else sums.low
+    sums.volume += part.volume
+    sums.taker_buy_volume += part.taker_buy_volume
+    sums.quote_high, sums.quote_low = total(sums.quote_high, sums.quote_low, part.quote_high, part.quote_low)
+    sums.trade_count += part.trade_count
     high, low = part.first_id_high, part.first_id_low
-    if before(part.first_at, part.first_exchange, part.first_sequence, high, low, whole):
-        set_first(whole, part.open, part.first_at, part.first_exchange, part.first_sequence, high, low)
+    if before(part.first_at, part.first_exchange, part.first_sequence, high, low, sums):
+        set_first(sums, part.open, part.first_at, part.first_exchange, part.first_sequence, high, low)
     high, low = part.last_id_high, part.last_id_low
-    if after(part.last_at, part.last_exchange, part.last_sequence, high, low, whole):
-        set_last(whole, part.close, part.last_at, part.last_exchange, part.last_sequence, high, low)
+    if after(part.last_at, part.last_exchange, part.last_sequence, high, low, sums):
+        set_last(sums, part.close, part.last_at, part.last_exchange, part.last_sequence, high, low)
 
 
 @compiled
 def flatten(spare: Cells, close: int, price_scale: int) -> None:
     """Make the sum a candle without trades that repeats the close before it."""
-    whole = spare[0]
-    whole.open = whole.high = whole.low = whole.close = close
-    whole.price_scale, whole.quantity_scale = price_scale, 0
+    sums = spare[0]
+    sums.open = sums.high = sums.low = sums.close = close
+    sums.price_scale, sums.quantity_scale = price_scale, 0
 
 
 @compiled
@@ -95,7 +95,7 @@ def sum_children(spare: Cells, cells: Cells, series: int, level: int, opened: in
     False if there is no child. A child that is missing although minutes before `closed` are closed makes a gap.
     """
     begin_sum(spare, opened * MINUTE)
-    length, found, missing = LENGTHS[level - 1], False, False
+    length, any_child, missing = LENGTHS[level - 1], False, False
     close, scale = 0, 0
     for minute in range(opened, min(opened + LENGTHS[level], until), length):
         slot = (minute // length) & (DEPTH - 1)
@@ -103,15 +103,15 @@ def sum_children(spare: Cells, cells: Cells, series: int, level: int, opened: in
         if child.opened_at != minute * MINUTE:
             missing |= minute + length <= closed
             continue
-        if not found:
+        if not any_child:
             close, scale = child.open, child.price_scale
-        found = True
+        any_child = True
         add_part(spare, cells, series - 1, slot)
-    if found and spare[0].volume == 0:
+    if any_child and spare[0].volume == 0:
         flatten(spare, close, scale)
     if missing:
         spare[0].quality = GAP
-    return found
+    return any_child
 
 
 @compiled
@@ -152,25 +152,44 @@ def repeat_close(spare: Cells, cells: Cells, series: int, minute: int) -> bool:
 
 
 @compiled
-def differs(spare: Cells, cells: Cells, series: int, slot: int) -> Any:
-    """Tell whether the sum says anything else than the candle that stands there."""
-    a, b = spare[0], cells[series, slot]
+def prices_differ(a: Any, b: Any) -> Any:
+    """Whether two candles differ in a price or in what the amounts are counted in."""
     return (
-        a.opened_at != b.opened_at
-        or a.trade_count != b.trade_count
-        or a.volume != b.volume
-        or a.open != b.open
+        a.open != b.open
         or a.high != b.high
         or a.low != b.low
         or a.close != b.close
-        or a.taker_buy_volume != b.taker_buy_volume
-        or a.quote_high != b.quote_high
-        or a.quote_low != b.quote_low
-        or a.first_id_low != b.first_id_low
-        or a.last_id_low != b.last_id_low
-        or a.first_id_high != b.first_id_high
-        or a.last_id_high != b.last_id_high
-        or a.quality != b.quality
         or a.price_scale != b.price_scale
         or a.quantity_scale != b.quantity_scale
     )
+
+
+@compiled
+def sums_differ(a: Any, b: Any) -> Any:
+    """Whether two candles differ in a sum."""
+    return (
+        a.trade_count != b.trade_count
+        or a.volume != b.volume
+        or a.taker_buy_volume != b.taker_buy_volume
+        or a.quote_high != b.quote_high
+        or a.quote_low != b.quote_low
+    )
+
+
+@compiled
+def ids_differ(a: Any, b: Any) -> Any:
+    """Whether two candles differ in the id of their first or last trade."""
+    return (
+        a.first_id_low != b.first_id_low
+        or a.last_id_low != b.last_id_low
+        or a.first_id_high != b.first_id_high
+        or a.last_id_high != b.last_id_high
+    )
+
+
+@compiled
+def differs(spare: Cells, cells: Cells, series: int, slot: int) -> Any:
+    """Whether the sum says anything else than the candle that stands there."""
+    a, b = spare[0], cells[series, slot]
+    moved = a.opened_at != b.opened_at or a.quality != b.quality
+    return moved or sums_differ(a, b) or prices_differ(a, b) or ids_differ(a, b)

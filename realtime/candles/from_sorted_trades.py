@@ -1,4 +1,4 @@
-"""Columns of trades to candles in one pass: the same monoid as `candles.py`, for files whose trades are in order.
+"""Columns of trades to candles in one pass: the same monoid as `from_trades.py`, for files whose trades are in order.
 
 Within one candle the sums are taken over whole runs of rows, which the compiler turns into vector instructions.
 """
@@ -44,12 +44,13 @@ def fold_run(cell: Cells, price: Ints, quantity: Ints, buys: Ints, begin: int, e
         quote += prices[i] * quantities[i]
     if bits > LARGEST // (end - begin):
         volume = 0
-        for one in quantities:
-            if one > LARGEST - volume:
+        for amount in quantities:
+            if amount > LARGEST - volume:
                 return False
-            volume += one
-    for one, buy in zip(quantities, buys[begin:end]):  # noqa: B905 - numba has no strict, and buys may be empty
-        bought += one * buy
+            volume += amount
+    sides = buys[begin:end]  # empty where nothing is known of the sides
+    for i in range(sides.shape[0]):
+        bought += quantities[i] * sides[i]
     quote_high: Any = np.int64(0)
     quote_low: Any = np.uint64(quote)
     if high > LARGEST // volume:
@@ -68,7 +69,7 @@ def fold_run(cell: Cells, price: Ints, quantity: Ints, buys: Ints, begin: int, e
 def fold_columns(
     traded_at: Ints, price: Ints, quantity: Ints, buys: Ints, ids: Ints, length: int, out: Cells
 ) -> tuple[int, int]:
-    """Fold trades in order into candles of a length; return rows taken and candles made.
+    """Fold trades in order into candles of a length; return how many rows and how many candles.
 
     Prices and quantities are positive mantissas of one scale. `buys` (1 where the taker bought) and `ids` may be empty.
     Candles without trades between others repeat the close. Ends before a candle whose sum exceeds 63 bits. `out` are
@@ -117,17 +118,16 @@ def candles(columns: "TradeColumns", length: int) -> Cells:
     if not len(at):
         return np.zeros(0, CELL)
     out = np.zeros(int(at[-1] // length - at[0] // length) + 1, CELL)
-    taken = 0
+    rows = 0
     if columns.same_scale:
-        given = (at, columns.price, columns.quantity, columns.buys, columns.ids)
-        taken, made = fold_columns(*given, length, out)
+        rows, count = fold_columns(at, columns.price, columns.quantity, columns.buys, columns.ids, length, out)
         out["price_scale"], out["quantity_scale"] = columns.price_scale, columns.quantity_scale
-    if taken < len(at):
+    if rows < len(at):
         out[:] = np.zeros(1, CELL)
-        taken, made = fold_rows(folded(columns.rows()), length, out)
-    if taken < len(at):
-        raise OverflowError(f"the quantities of the candle at {int(at[taken]) // length * length} exceed 63 bits")
-    return out[:made]
+        rows, count = fold_rows(folded(columns.rows()), length, out)
+    if rows < len(at):
+        raise OverflowError(f"the quantities of the candle at {int(at[rows]) // length * length} exceed 63 bits")
+    return out[:count]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class TradeColumns:
 
     @property
     def same_scale(self) -> bool:
-        """Tell whether all amounts of a column can be added as they are."""
+        """Whether all amounts of a column can be added as they are."""
         return len(self.price_scale) == len(self.quantity_scale) == 1
 
     def rows(self) -> Cells:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from infra.clock import MINUTE
 from ingestion.market import CANDLE, TRADE, Quality, TradeFlag
 from realtime.candles.int128 import LARGEST, POWERS, product, scaled, total
 from realtime.kernels.kernel import compiled, kernel
@@ -54,8 +53,14 @@ BUY_FLAG = int(TradeFlag.TAKER_BUYS)
 
 USED, BAD, LATE, FUTURE, TOO_LARGE, BEFORE = range(6)
 """What became of a trade: used, or the reason why not."""
-REASONS = ("", "price or quantity not positive", "later than the revision window", "ahead of the exchange's clock",
-           "sum exceeds 63 bits", "before the line's first live minute")  # fmt: skip
+REASONS = (
+    "",
+    "price or quantity not positive",
+    "later than the revision window",
+    "ahead of the exchange's clock",
+    "sum exceeds 63 bits",
+    "before the line's first live minute",
+)
 UNSET = LARGEST
 """A time that is not known yet."""
 
@@ -95,7 +100,7 @@ def raise_scales(cell: Any, price_scale: int, quantity_scale: int) -> bool:
 
 @kernel
 def before(at: int, exchange: int, sequence: int, high: int, low: int, cell: Any) -> Any:
-    """Tell whether a trade's key comes before the cell's first."""
+    """Whether a trade's key comes before the cell's first."""
     if at != cell.first_at:
         return at < cell.first_at
     if exchange != cell.first_exchange:
@@ -107,7 +112,7 @@ def before(at: int, exchange: int, sequence: int, high: int, low: int, cell: Any
 
 @kernel
 def after(at: int, exchange: int, sequence: int, high: int, low: int, cell: Any) -> Any:
-    """Tell whether a trade's key comes after the cell's last."""
+    """Whether a trade's key comes after the cell's last."""
     if at != cell.last_at:
         return at > cell.last_at
     if exchange != cell.last_exchange:
@@ -132,18 +137,18 @@ def set_last(cell: Any, price: int, at: int, exchange: int, sequence: int, high:
 
 
 @compiled
-def rescaled(mantissa: int, scale: int, wanted: int) -> Any:
-    """Write a mantissa with `wanted` decimals, -1 if it would not fit."""
-    if scale == wanted:
+def rescaled(mantissa: int, scale: int, decimals: int) -> Any:
+    """Write a mantissa of a scale with as many decimals, -1 if it would not fit."""
+    if scale == decimals:
         return mantissa
-    if wanted - scale > 18 or mantissa > LARGEST // POWERS[wanted - scale]:
+    if decimals - scale > 18 or mantissa > LARGEST // POWERS[decimals - scale]:
         return -1
-    return mantissa * POWERS[wanted - scale]
+    return mantissa * POWERS[decimals - scale]
 
 
 @kernel
-def add(cell: Any, trade: Any, exchange: Any) -> int:
-    """Fold one trade into its cell; return USED or TOO_LARGE (then the cell's amounts are as before)."""
+def amounts_for(cell: Any, trade: Any) -> tuple[Any, Any]:
+    """Return a trade's price and quantity in the cell's scales, which become the larger ones; -1 if they do not fit."""
     price, quantity = trade.price, trade.quantity
     if cell.volume == 0:
         cell.volume = cell.taker_buy_volume = 0
@@ -154,11 +159,14 @@ def add(cell: Any, trade: Any, exchange: Any) -> int:
         price = rescaled(price, trade.price_scale, price_scale)
         quantity = rescaled(quantity, trade.quantity_scale, quantity_scale)
         if price < 0 or quantity < 0 or not raise_scales(cell, price_scale, quantity_scale):
-            return TOO_LARGE
-    if quantity > LARGEST - cell.volume:
-        return TOO_LARGE
+            price = quantity = -1
+    return price, quantity
+
+
+@kernel
+def widen(cell: Any, trade: Any, exchange: Any, price: int, count: int) -> None:
+    """Let a trade be the cell's highest or lowest, first or last where it is."""
     # A trade merged from several by the exchange ends at its id.
-    count = np.int64(trade.count) if trade.count > 0 else np.int64(1)
     first_low = trade.id_low - np.uint64(count - 1) if trade.id_high == 0 else trade.id_low
     if cell.volume == 0:
         cell.high = cell.low = price
@@ -171,6 +179,16 @@ def add(cell: Any, trade: Any, exchange: Any) -> int:
             set_first(cell, price, trade.traded_at, exchange, trade.sequence, trade.id_high, first_low)
         if after(trade.traded_at, exchange, trade.sequence, trade.id_high, trade.id_low, cell):
             set_last(cell, price, trade.traded_at, exchange, trade.sequence, trade.id_high, trade.id_low)
+
+
+@kernel
+def add(cell: Any, trade: Any, exchange: Any) -> int:
+    """Fold one trade into its cell; return USED or TOO_LARGE (then the cell's amounts are as before)."""
+    price, quantity = amounts_for(cell, trade)
+    if price < 0 or quantity > LARGEST - cell.volume:
+        return TOO_LARGE
+    count = np.int64(trade.count) if trade.count > 0 else np.int64(1)
+    widen(cell, trade, exchange, price, count)
     high, low = product(price, quantity)
     cell.quote_high, cell.quote_low = total(cell.quote_high, cell.quote_low, high, low)
     cell.volume += quantity
@@ -180,51 +198,6 @@ def add(cell: Any, trade: Any, exchange: Any) -> int:
         cell.healed = 1
     cell.trade_count += count
     return USED
-
-
-@compiled
-def fold_trades(
-    trades: Cells, lines: Ints, exchange: Any, floor: int, ceiling: int, levels: int,
-    cells: Cells, count: Ints, first: Ints, upcoming: Ints, newest: Ints, seen: Ints, taken: Ints,
-    touched: npt.NDArray[np.uint32], fates: npt.NDArray[np.uint8],
-) -> int:  # fmt: skip
-    """Fold trades (FOLDED) of one exchange into their minutes; return how many were not used.
-
-    `fates` gets each trade's fate.
-    `lines[symbol]` is the line of a message's symbol; minutes outside `floor..ceiling` are refused. Per line: `first`
-    is its oldest minute, `upcoming` the next to close, `newest` the latest with trades, `seen` the earliest trade,
-    `taken` how many there were, `touched` has bit `minute mod DEPTH` set for each minute that changed.
-    """
-    refused = 0
-    for i in range(trades.shape[0]):
-        trade = trades[i]
-        line = lines[trade.symbol]
-        minute = trade.traded_at // MINUTE
-        fate = USED
-        if trade.price <= 0 or trade.quantity <= 0:
-            fate = BAD
-        elif minute > ceiling:
-            fate = FUTURE
-        elif minute < floor:
-            fate = LATE
-        elif minute < first[line]:
-            if count[line * levels] == 0:  # nothing closed yet: the line begins earlier than it seemed
-                first[line] = upcoming[line] = minute
-            else:
-                fate = BEFORE
-        if fate == USED:
-            cell = cells[line * levels, minute & (DEPTH - 1)]
-            if cell.opened_at != minute * MINUTE:
-                clear(cell, minute * MINUTE)
-            fate = add(cell, trade, exchange)
-            if fate == USED:
-                taken[line] += 1
-                touched[line] |= np.uint32(1) << np.uint32(minute & (DEPTH - 1))
-                newest[line] = max(newest[line], minute)
-                seen[line] = min(seen[line], trade.traded_at)
-        fates[i] = fate
-        refused += fate != USED
-    return refused
 
 
 def exchange_code(name: str) -> int:

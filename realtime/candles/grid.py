@@ -34,9 +34,9 @@ class Grid(NamedTuple):
     first: Ints  # (L): oldest minute that takes trades
     upcoming: Ints  # (L): next minute to close
     newest: Ints  # (L): latest minute with trades
-    seen: Ints  # (L): earliest trade since the line is live
+    live_since: Ints  # (L): earliest trade since the line is live
     members: Ints  # (L, MEMBERS): lines of a composite, -1 for none; all -1 for an exchange's line
-    taken: Ints  # (L): trades folded; tells whether a forming candle has changed
+    trade_counts: Ints  # (L): trades folded; another number means that a forming candle has changed
     touched: npt.NDArray[np.uint32]  # (L): bit per slot of a minute that changed
 
 
@@ -53,11 +53,23 @@ def empty_grid(lines: int) -> Grid:
         return np.full(count, value, np.int64)
 
     return Grid(
-        cells=cells, opened_at=bars(), open=bars(), high=bars(), low=bars(), close=bars(), volume=bars(),
-        closed=numbers(0, series), settled=numbers(0, series), first=numbers(UNSET), upcoming=numbers(UNSET),
-        newest=numbers(-1), seen=numbers(UNSET), members=np.full((lines, MEMBERS), -1), taken=numbers(0),
+        cells=cells,
+        opened_at=bars(),
+        open=bars(),
+        high=bars(),
+        low=bars(),
+        close=bars(),
+        volume=bars(),
+        closed=numbers(0, series),
+        settled=numbers(0, series),
+        first=numbers(UNSET),
+        upcoming=numbers(UNSET),
+        newest=numbers(-1),
+        live_since=numbers(UNSET),
+        members=np.full((lines, MEMBERS), -1),
+        trade_counts=numbers(0),
         touched=np.zeros(lines, np.uint32),
-    )  # fmt: skip
+    )
 
 
 def grown(grid: Grid, lines: int) -> Grid:

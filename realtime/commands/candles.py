@@ -55,7 +55,7 @@ def candles(
 
 
 def good_rows(path: Path, skip_bad: bool) -> pl.DataFrame:
-    """Return the rows without a fault; name the others, and refuse the file unless told to skip them."""
+    """Return the rows without a fault; name the others, and refuse the file unless bad ones are to be left out."""
     table = read_trades(path)
     bad = table.filter(pl.col(FAULT).is_not_null())
     row = "line" if path.suffix == ".csv" else "row"
@@ -72,23 +72,23 @@ def table_of(cells: Cells, columns: TradeColumns, text: bool) -> pl.DataFrame:
 
     def decimals(name: str, values: list[int], scales: list[int]) -> pl.Series:
         texts = [decimal_text(value, scale) for value, scale in zip(values, scales, strict=True)]
-        found = pl.Series(name, texts, pl.String)
-        return found if text else found.cast(pl.Decimal(38, max(scales, default=0)))
+        column = pl.Series(name, texts, pl.String)
+        return column if text else column.cast(pl.Decimal(38, max(scales, default=0)))
 
     quote = [
         (high << 64) + low for high, low in zip(cells["quote_high"].tolist(), cells["quote_low"].tolist(), strict=True)
     ]
-    made = [pl.Series("opened_at", cells["opened_at"].copy())]
-    made += [decimals(name, cells[name].tolist(), price) for name in ("open", "high", "low", "close")]
-    made += [
+    table = [pl.Series("opened_at", cells["opened_at"].copy())]
+    table += [decimals(name, cells[name].tolist(), price) for name in ("open", "high", "low", "close")]
+    table += [
         decimals("volume", cells["volume"].tolist(), quantity),
         decimals("quote_volume", quote, [p + q for p, q in zip(price, quantity, strict=True)]),
     ]
     if len(columns.buys):
-        made.append(decimals("taker_buy_volume", cells["taker_buy_volume"].tolist(), quantity))
-    made.append(pl.Series("trade_count", cells["trade_count"].copy()))
+        table.append(decimals("taker_buy_volume", cells["taker_buy_volume"].tolist(), quantity))
+    table.append(pl.Series("trade_count", cells["trade_count"].copy()))
     if len(columns.ids):
-        made += [pl.Series(f"{k}_trade_id", cells[f"{k}_id_low"].astype(np.int64)) for k in ("first", "last")]
+        table += [pl.Series(f"{k}_trade_id", cells[f"{k}_id_low"].astype(np.int64)) for k in ("first", "last")]
     return pl.DataFrame(
-        [*made, pl.Series("quality", [QUALITIES[q].value for q in cells["quality"].tolist()], pl.String)]
+        [*table, pl.Series("quality", [QUALITIES[q].value for q in cells["quality"].tolist()], pl.String)]
     )

@@ -1,7 +1,9 @@
 """`cap indicators`: every indicator over a file of candles, by the very steps that run live."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import numpy as np
@@ -44,12 +46,11 @@ def indicators(
     check_output(out)
     table = good_rows(candles, skip_bad)
     with Progress(console=Console(stderr=True)) as progress:
-        chosen = choose(only, progress)
-        write_table(compute(table, chosen, progress), out)
+        write_table(compute(table, choose(only, progress), progress), out)
 
 
 def good_rows(path: Path, skip_bad: bool) -> pl.DataFrame:
-    """Return the rows without a fault; name the others, and refuse the file unless told to skip them."""
+    """Return the rows without a fault; name the others, and refuse the file unless bad ones are to be left out."""
     table = read_candles(path)
     bad = table.filter(pl.col(FAULT).is_not_null())
     row = "line" if path.suffix == ".csv" else "row"
@@ -61,44 +62,59 @@ def good_rows(path: Path, skip_bad: bool) -> pl.DataFrame:
 
 
 def choose(only: str, progress: Progress) -> tuple[Indicator, ...]:
-    """Return the indicators that are asked for, compiled."""
+    """Return the indicators of a list of names, compiled; all of them if it is empty. Raises InputError."""
     names = [name.strip() for name in only.split(",") if name.strip()]
-    known = {module.__name__.rpartition(".")[2]: module for module in modules()}
-    kinds = {name: next((kind for kind in known if name == kind), None) for name in names}
-    kinds |= {name: longest(name, list(known)) for name, kind in kinds.items() if kind is None}
-    wanted = [known[kind] for kind in known if not names or kind in kinds.values()]
+    files = files_of(names)
     task = progress.add_task("compiling indicators, once per machine", total=None, visible=False)
-    compile_all(lambda done, count, _: progress.update(task, completed=done, total=count, visible=True), wanted=wanted)
-    found = arrange(wanted)
-    chosen = tuple(one for one in found if not names or one.name in names or kind_of(one) in names)
-    unknown = [name for name in names if not any(name in {one.name, kind_of(one)} for one in chosen)]
-    if unknown:
-        raise InputError(f"there is no indicator {', '.join(unknown)}; there are {', '.join(known)}")
-    return chosen
+    compile_all(lambda done, count, _: progress.update(task, completed=done, total=count, visible=True), only=files)
+    every = arrange(files)
+    rows = tuple(indicator for indicator in every if not names or {indicator.name, kind_of(indicator)} & set(names))
+    check_known(names, rows)
+    return rows
+
+
+def files_of(names: list[str]) -> list[ModuleType]:
+    """Return the files that names with or without parameters may mean, all of them if there are no names."""
+    files = {kind(module): module for module in modules()}
+    kinds = {name if name in files else longest(name, list(files)) for name in names}
+    return [module for name, module in files.items() if not names or name in kinds]
+
+
+def check_known(names: list[str], rows: Sequence[Indicator]) -> None:
+    """Raise InputError if a name means none of these indicators."""
+    known = {indicator.name for indicator in rows} | {kind_of(indicator) for indicator in rows}
+    if unknown := [name for name in names if name not in known]:
+        kinds = ", ".join(kind(module) for module in modules())
+        raise InputError(f"there is no indicator {', '.join(unknown)}; there are {kinds}")
+
+
+def kind(module: ModuleType) -> str:
+    """Return the name of an indicator's file."""
+    return module.__name__.rpartition(".")[2]
 
 
 def kind_of(indicator: Indicator) -> str:
     """Return the name without parameters: that of the file."""
-    return indicator.module.__name__.rpartition(".")[2]
+    return kind(indicator.module)
 
 
 def longest(name: str, kinds: list[str]) -> str | None:
     """Return the kind that a name with parameters begins with."""
-    return max((kind for kind in kinds if name.startswith(f"{kind}_")), key=len, default=None)
+    return max((k for k in kinds if name.startswith(f"{k}_")), key=len, default=None)
 
 
-def compute(table: pl.DataFrame, chosen: tuple[Indicator, ...], progress: Progress) -> pl.DataFrame:
+def compute(table: pl.DataFrame, rows: Sequence[Indicator], progress: Progress) -> pl.DataFrame:
     """Fold every series through every indicator; rows stay where they are."""
     series = table.with_row_index("at").partition_by("symbol", maintain_order=True)
-    values = {column: np.full(len(table), np.nan) for one in chosen for column in one.columns}
-    task = progress.add_task("computing", total=len(series) * len(chosen))
+    values = {column: np.full(len(table), np.nan) for indicator in rows for column in indicator.columns}
+    task = progress.add_task("computing", total=len(series) * len(rows))
     for part in series:
         columns: dict[str, Floats] = {name: part[name].to_numpy() for name in NUMBERS}
         columns["opened_at"] = part["opened_at"].cast(pl.Float64).to_numpy()
         at = part["at"].to_numpy()
-        for one in chosen:
-            for name, row in zip(one.columns, batch(one, columns), strict=True):
-                values[name][at] = row
+        for indicator in rows:
+            for name, numbers in zip(indicator.columns, batch(indicator, columns), strict=True):
+                values[name][at] = numbers
             progress.advance(task)
     keys = ["symbol", "opened_at"] if table["symbol"].n_unique() > 1 or table["symbol"].max() else ["opened_at"]
-    return table.select(keys).with_columns(pl.Series(name, row) for name, row in values.items())
+    return table.select(keys).with_columns(pl.Series(name, numbers) for name, numbers in values.items())

@@ -50,33 +50,33 @@ def replay(
         raise InputError(f"there is no tape {tape}")
     compile_all()
     load_scanner()
-    given = settings()
-    engine = build(given)
+    config = settings()
+    engine = build(config)
     with Progress(console=Console(stderr=True)) as progress, out.open("wb") as file:
         task = progress.add_task("replaying", total=None)
-        for position, payload in Replay(given.partitions).messages(tape):
-            for one in engine.fold(position.partition, decode_market(payload)):
-                if isinstance(one, Emission | Refused):
-                    file.write(lines(one, engine))
+        for position, payload in Replay(config.partitions).messages(tape):
+            for output in engine.fold(position.partition, decode_market(payload)):
+                if isinstance(output, Emission | Refused):
+                    file.write(lines(output, engine))
             progress.update(task, description=f"replaying: {engine.trades:,} trades")
 
 
-def lines(one: Emission | Refused, engine: Engine) -> bytes:
+def lines(output: Emission | Refused, engine: Engine) -> bytes:
     """Write one output of the engine as JSON lines."""
-    if isinstance(one, Refused):
-        return b'{"kind":"refused","reasons":' + msgspec.json.encode(one.reasons) + b"}\n"
-    data, size = one.candles.tobytes(), one.candles.dtype.itemsize
-    written = bytearray()
-    for k, (series, sequence) in enumerate(zip(one.series.tolist(), one.sequences.tolist(), strict=True)):
+    if isinstance(output, Refused):
+        return b'{"kind":"refused","reasons":' + msgspec.json.encode(output.reasons) + b"}\n"
+    data, size = output.candles.tobytes(), output.candles.dtype.itemsize
+    text = bytearray()
+    for k, (series, sequence) in enumerate(zip(output.series.tolist(), output.sequences.tolist(), strict=True)):
         head = f'{{"kind":"candle","series":"{engine.series(series)}","sequence":{sequence},"candle":'
-        written += head.encode() + candle_json(data[k * size : (k + 1) * size]) + b"}\n"
-    for signal in one.signals:
-        written += b'{"kind":"signal","signal":' + signal.document + b"}\n"
-    return bytes(written)
+        text += head.encode() + candle_json(data[k * size : (k + 1) * size]) + b"}\n"
+    for signal in output.signals:
+        text += b'{"kind":"signal","signal":' + signal.document + b"}\n"
+    return bytes(text)
 
 
 class Replay:
-    """The feeds of `cap ingest`, given what they were given then; what they publish is the log's messages again."""
+    """The feeds of `cap ingest`, fed with what came then; what they publish is the log's messages again."""
 
     def __init__(self, partitions: int) -> None:
         """Know nothing yet."""
@@ -165,7 +165,7 @@ class Replay:
             feed = self._feeds[name] = self._feed(name, simulated=settings().simulated)
             feed.flows = Guessed(feed.flows, exchange=feed.exchange)
         feed, source = self._feeds[name], Connection(block[0].connection, lambda *_: None)
-        payloads, times = [one.payload for one in block], [one.received_at for one in block]
+        payloads, times = [frame.payload for frame in block], [frame.received_at for frame in block]
         feed.receive(source, payloads, times, perpetual=perpetual)
         if isinstance(feed.flows, Guessed):
             feed.tell_clock()

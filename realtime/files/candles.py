@@ -56,14 +56,12 @@ def microseconds(path: Path, column: pl.Series) -> pl.Series:
     if kind == pl.Date:
         return column.cast(pl.Datetime("us")).dt.epoch("us")
     if kind == pl.String:
-        whole = column.str.strip_chars().cast(pl.Int64, strict=False)
-        texts = whole.is_null() & column.is_not_null()
+        numbers = column.str.strip_chars().cast(pl.Int64, strict=False)
+        texts = numbers.is_null() & column.is_not_null()
         if texts.any():
             parsed = column.map_elements(from_iso, return_dtype=pl.Int64)
-            return check_unit(
-                path, pl.select(pl.when(texts).then(parsed).otherwise(whole)).to_series().alias("opened_at")
-            )
-        return check_unit(path, whole)
+            numbers = pl.select(pl.when(texts).then(parsed).otherwise(numbers)).to_series().alias("opened_at")
+        return check_unit(path, numbers)
     return check_unit(path, column.cast(pl.Int64, strict=False))
 
 

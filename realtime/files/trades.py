@@ -75,13 +75,19 @@ def as_columns(table: pl.DataFrame) -> TradeColumns:
     table = table.with_columns(ids.alias("trade_id") if numbered else pl.lit(0).alias("trade_id"))
     if numbered or not table["traded_at"].is_sorted():
         table = table.sort("traded_at", "trade_id", maintain_order=True)
-    sides, none = table["taker_side"].replace_strict(SIDES, return_dtype=pl.Int64, default=None), np.empty(0, np.int64)
+    sides = table["taker_side"].replace_strict(SIDES, return_dtype=pl.Int64, default=None)
+    unknown = np.empty(0, np.int64)
     price, price_scale = mantissas(table["price"])
     quantity, quantity_scale = mantissas(table["quantity"])
     return TradeColumns(
-        table["traded_at"].to_numpy(), price, quantity, price_scale, quantity_scale,
-        sides.to_numpy() if sides.null_count() == 0 else none, table["trade_id"].to_numpy() if numbered else none,
-    )  # fmt: skip
+        traded_at=table["traded_at"].to_numpy(),
+        price=price,
+        quantity=quantity,
+        price_scale=price_scale,
+        quantity_scale=quantity_scale,
+        buys=sides.to_numpy() if sides.null_count() == 0 else unknown,
+        ids=table["trade_id"].to_numpy() if numbered else unknown,
+    )
 
 
 def mantissas(column: pl.Series) -> tuple[Ints, Ints]:
@@ -89,10 +95,10 @@ def mantissas(column: pl.Series) -> tuple[Ints, Ints]:
     parts = pl.DataFrame({"whole": column.str.extract(NUMBER, 1), "part": column.str.extract(NUMBER, 2)})
     parts = parts.with_columns(pl.col("part").fill_null("").str.strip_chars_end("0"))
     scales = parts["part"].str.len_chars().cast(pl.Int64)
-    widest = int(scales.max() or 0)  # type: ignore[arg-type]  # a count
+    widest = int(scales.max() or 0)  # type: ignore[arg-type]  # a count: polars types every max as any of its scalars
     together = (pl.col("whole") + pl.col("part").str.pad_end(widest, "0")).cast(pl.Int64, strict=False)
     numbers = parts.select(together).to_series()
-    if not numbers.null_count() and (numbers.max() or 0) < ROOM:  # type: ignore[operator]  # a number
+    if not numbers.null_count() and (numbers.max() or 0) < ROOM:  # type: ignore[operator]  # a number: as above
         return numbers.to_numpy(), np.array([widest])
     own = parts.select((pl.col("whole") + pl.col("part")).cast(pl.Int64)).to_series()
     return own.to_numpy(), scales.to_numpy()

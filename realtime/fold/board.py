@@ -108,7 +108,7 @@ class Board:
             name: getattr(self, name)[:series]
             for name in ("states", "settled_states", "values", "recomputed", "sequences")
         }
-        per_line = {"first", "upcoming", "newest", "seen", "members", "taken", "touched"}
+        per_line = {"first", "upcoming", "newest", "live_since", "members", "trade_counts", "touched"}
         cut = {name: array[: lines if name in per_line else series] for name, array in self.grid._asdict().items()}
         return {**cut, **own, "paused": self.paused[:lines], "backfilled": self.backfilled[:lines]}
 

@@ -66,7 +66,7 @@ class Engine:
         if isinstance(message, Gap):
             mark(self.board, line, message)
         elif isinstance(message, Coverage):
-            self.board.grid.seen[line] = min(int(self.board.grid.seen[line]), message.since)
+            self.board.grid.live_since[line] = min(int(self.board.grid.live_since[line]), message.since)
         else:
             self.audits.add(partition, line, message, out)
 
@@ -109,7 +109,7 @@ class Engine:
         grid = self.board.grid
         lines = group.lines[grid.upcoming[group.lines] != UNSET]
         self.board.paused[lines] = watermark + PATIENCE
-        grid.seen[lines] = UNSET  # until a Coverage says otherwise, these minutes close with the quality `gap`
+        grid.live_since[lines] = UNSET  # until a Coverage says otherwise, these minutes close with the quality `gap`
 
     def _resume(self, group: Group, lines: Ints, watermark: int, out: list[Output]) -> None:
         """Go on without more history: trades are there, or it was waited for long enough.

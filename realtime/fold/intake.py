@@ -4,8 +4,8 @@ import numpy as np
 
 from infra.clock import MINUTE
 from ingestion.messages import Trades
-from realtime.candles.from_candles import LEVELS
-from realtime.candles.from_trades import REASONS, Ints, exchange_code, fold_trades, folded
+from realtime.candles.from_trades import REASONS, Ints, exchange_code, folded
+from realtime.candles.minutes import fold_trades
 from realtime.fold.board import Board
 from realtime.fold.emission import Refused
 
@@ -31,14 +31,13 @@ class Intake:
             np.uint64(exchange_code(message.exchange)),
             (watermark - self.window - 1) // MINUTE,
             watermark // MINUTE,
-            LEVELS,
             grid.cells,
             grid.closed,
             grid.first,
             grid.upcoming,
             grid.newest,
-            grid.seen,
-            grid.taken,
+            grid.live_since,
+            grid.trade_counts,
             grid.touched,
             self._fates,
         )

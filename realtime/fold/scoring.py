@@ -20,10 +20,7 @@ from realtime.fold.emission import Emission, Signal, candle_rows
 from realtime.indicators import columns
 from realtime.kernels.kernel import Floats
 from realtime.outputs.fast_json import candle_json, hashed
-from realtime.signals import rules
-from realtime.signals.view import BARS, View
-
-RECENT = 32
+from realtime.signals import BARS, RECENT, View, rules
 
 
 class Scoring:

@@ -1,4 +1,4 @@
-"""The indicators: each file here but `fold.py` is one, found by listing the folder.
+"""The indicators: each file here is one, found by listing the folder.
 
 A file has a docstring (formula, unit, source), `PARAMETERS` (one dict per set that is computed live), `OUTPUTS` (a
 suffix per output, "" for the main one), `warmup(**parameters)` (index of each output's first value), optionally
@@ -35,13 +35,12 @@ class Indicator:
     @property
     def name(self) -> str:
         """Name with parameters, such as `macd_12_26_9`."""
-        name = self.module.__name__.rpartition(".")[2]
-        return "_".join([name, *(f"{value:g}" for value in self.parameters.values())])
+        return name_of(self.module, self.parameters)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the outputs, such as `macd_12_26_9_signal`."""
-        return tuple(f"{self.name}_{suffix}" if suffix else self.name for suffix in self.module.OUTPUTS)
+        return columns_of(self.module, self.parameters)
 
     @property
     def warmup(self) -> tuple[int, ...]:
@@ -80,8 +79,8 @@ class Indicator:
         t goes to out[k, output + j, t - begin[k]]. Unless `commit`, states stay as they are.
         """
         columns, (mask, rows, begin, end, out, output, commit) = bars_and_rest[:6], bars_and_rest[6:13]
-        one = (np.array([self.address]), np.array([at]), np.array([output]), self.arguments)
-        fold_series(*one, states, columns, mask, rows, begin, end, out, commit)
+        table = (np.array([self.address]), np.array([at]), np.array([output]), self.arguments)
+        fold_series(*table, states, columns, mask, rows, begin, end, out, commit)
 
     def initial(self) -> Floats:
         """Return the state before the first bar."""
@@ -91,24 +90,35 @@ class Indicator:
         return row
 
 
+def name_of(module: ModuleType, parameters: Parameters) -> str:
+    """Return the name with parameters, such as `macd_12_26_9`."""
+    return "_".join([module.__name__.rpartition(".")[2], *(f"{value:g}" for value in parameters.values())])
+
+
+def columns_of(module: ModuleType, parameters: Parameters) -> tuple[str, ...]:
+    """Return the names of the outputs, such as `macd_12_26_9_signal`."""
+    name = name_of(module, parameters)
+    return tuple(f"{name}_{suffix}" if suffix else name for suffix in module.OUTPUTS)
+
+
 def modules() -> list[ModuleType]:
     """Return the indicator modules in the order of their names."""
     names = sorted(m.name for m in pkgutil.iter_modules(__path__))
     return [import_module(f"{__name__}.{name}") for name in names]
 
 
-def arrange(found: list[ModuleType]) -> tuple[Indicator, ...]:
+def arrange(files: list[ModuleType]) -> tuple[Indicator, ...]:
     """Give every indicator and parameter set its place in a row."""
-    placed: list[Indicator] = []
+    row: list[Indicator] = []
     state_at = column_at = 0
-    for module in found:
+    for module in files:
         address = load(module)
         for parameters in module.PARAMETERS:
-            one = Indicator(module, parameters, address, state_at, column_at)
-            placed.append(one)
-            state_at += one.state_width
-            column_at += len(one.columns)
-    return tuple(placed)
+            indicator = Indicator(module, parameters, address, state_at, column_at)
+            row.append(indicator)
+            state_at += indicator.state_width
+            column_at += len(indicator.columns)
+    return tuple(row)
 
 
 @cache
@@ -119,8 +129,9 @@ def indicators() -> tuple[Indicator, ...]:
 
 @cache
 def columns() -> tuple[str, ...]:
-    """Return the names of all outputs, in the order of a row of values."""
-    return tuple(column for indicator in indicators() for column in indicator.columns)
+    """Return the names of all outputs, in the order of a row of values; nothing is compiled for it."""
+    sets = ((module, parameters) for module in modules() for parameters in module.PARAMETERS)
+    return tuple(column for module, parameters in sets for column in columns_of(module, parameters))
 
 
 def initial_row() -> Floats:
@@ -130,10 +141,11 @@ def initial_row() -> Floats:
 
 @cache
 def _table() -> tuple[Ints, Ints, Ints, Floats]:
-    found = indicators()
-    numbers = [[one.address for one in found], [one.state_at for one in found], [one.column_at for one in found]]
-    addresses, ats, outputs = (np.array(column) for column in numbers)
-    return addresses, ats, outputs, np.concatenate([one.arguments for one in found])
+    row = indicators()
+    addresses = np.array([indicator.address for indicator in row])
+    ats = np.array([indicator.state_at for indicator in row])
+    outputs = np.array([indicator.column_at for indicator in row])
+    return addresses, ats, outputs, np.concatenate([indicator.arguments for indicator in row])
 
 
 def fold_all(
@@ -161,5 +173,5 @@ def batch(indicator: Indicator, candles: Mapping[str, Floats], state: Floats | N
     out = np.empty((1, len(indicator.columns), count))
     zero, end = np.zeros(1, np.int64), np.full(1, count, np.int64)
     indicator.fold(states, 0, *rows, WHOLE, zero, zero, end, out, 0, True)
-    result: Floats = out[0]
-    return result
+    values: Floats = out[0]
+    return values

@@ -35,7 +35,7 @@ def converged(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     high: float = 0.0
     low: float = 0.0
     close: float = 0.0
@@ -48,24 +48,24 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float, float, float]]:
     """Fold one bar."""
-    now, seen = i & bars.mask, state.seen
+    now, count = i & bars.mask, state.count
     high, low, close = bars.high[now], bars.low[now], bars.close[now]
     up, down = high - state.high, state.low - low
     rise = fall = 0.0
-    if seen > 0:  # one choice after the other, which needs no guess by the processor
+    if count > 0:  # one choice after the other, which needs no guess by the processor
         rise = up if up > down else 0.0
         fall = down if down > up else 0.0
         rise = rise if rise > 0.0 else 0.0
         fall = fall if fall > 0.0 else 0.0
-    plus = rma(seen, state.plus, rise, length)
-    minus = rma(seen, state.minus, fall, length)
-    reach = rma(seen, state.reach, true_range(high, low, state.close, seen), length)
+    plus = rma(count, state.plus, rise, length)
+    minus = rma(count, state.minus, fall, length)
+    reach = rma(count, state.reach, true_range(high, low, state.close, count), length)
     both = plus + minus
     dx = 100.0 * abs(plus - minus) / both if both > 0.0 else 0.0
-    mean = rma(seen - length, state.mean, dx, length)
+    mean = rma(count - length, state.mean, dx, length)
     plus_di = minus_di = np.nan
-    if seen >= length - 1:
+    if count >= length - 1:
         per_range = 100.0 / reach if reach > 0.0 else 0.0
         plus_di, minus_di = plus * per_range, minus * per_range
-    value = mean if seen >= 2 * length - 1 else np.nan
-    return State(seen + 1, high, low, close, plus, minus, reach, mean), (value, plus_di, minus_di)
+    value = mean if count >= 2 * length - 1 else np.nan
+    return State(count + 1, high, low, close, plus, minus, reach, mean), (value, plus_di, minus_di)

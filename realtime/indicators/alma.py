@@ -14,12 +14,12 @@ PARAMETERS = ({"length": 9, "offset": 0.85, "sigma": 6.0},)
 OUTPUTS = ("",)
 
 
-def warmup(length: int, offset: float, sigma: float) -> tuple[int, ...]:  # noqa: ARG001  # called with all parameters
+def warmup(length: int, offset: float, sigma: float) -> tuple[int, ...]:
     """Return the index of each output's first value."""
     return (length - 1,)
 
 
-def memory(length: int, offset: float, sigma: float) -> int:  # noqa: ARG001  # called with all parameters
+def memory(length: int, offset: float, sigma: float) -> int:
     """Return the floats of its weights, oldest first."""
     return length
 
@@ -27,7 +27,7 @@ def memory(length: int, offset: float, sigma: float) -> int:  # noqa: ARG001  # 
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
 
 
 @kernel
@@ -35,7 +35,7 @@ def step(
     state: State, memory: Floats, bars: Bars, i: int, length: int, offset: float, sigma: float
 ) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    if state.seen == 0:  # the weights are the same for ever
+    if state.count == 0:  # the weights never change
         total = 0.0
         for k in range(length):
             distance = (k - offset * (length - 1)) * sigma / length
@@ -44,10 +44,10 @@ def step(
         for k in range(length):
             memory[k] /= total
     value = np.nan
-    if state.seen >= length - 1:
+    if state.count >= length - 1:
         new = bars.close[i & bars.mask]
         value = 0.0
         for k in range(length - 1):
             value += memory[k] * (bars.close[(i - length + 1 + k) & bars.mask] - new)
         value += new
-    return State(state.seen + 1), (value,)
+    return State(state.count + 1), (value,)

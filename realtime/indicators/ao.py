@@ -15,12 +15,12 @@ PARAMETERS = ({"fast": 5, "slow": 34},)
 OUTPUTS = ("",)
 
 
-def warmup(fast: int, slow: int) -> tuple[int, ...]:  # noqa: ARG001  # called with all parameters
+def warmup(fast: int, slow: int) -> tuple[int, ...]:
     """Return the index of each output's first value."""
     return (slow - 1,)
 
 
-def memory(fast: int, slow: int) -> int:  # noqa: ARG001  # called with all parameters
+def memory(fast: int, slow: int) -> int:
     """Return the floats of its own ring: the bars' middles."""
     return ring(slow)
 
@@ -28,7 +28,7 @@ def memory(fast: int, slow: int) -> int:  # noqa: ARG001  # called with all para
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     quick: float = 0.0
     calm: float = 0.0
 
@@ -36,9 +36,9 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, fast: int, slow: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, seen, mask = i & bars.mask, state.seen, memory.shape[0] - 1
-    memory[seen & mask] = 0.5 * (bars.high[now] + bars.low[now])
-    quick = mean_over(memory, mask, seen, seen, state.quick, fast)
-    calm = mean_over(memory, mask, seen, seen, state.calm, slow)
-    value = quick - calm if seen >= slow - 1 else np.nan
-    return State(seen + 1, quick, calm), (value,)
+    now, count, mask = i & bars.mask, state.count, memory.shape[0] - 1
+    memory[count & mask] = 0.5 * (bars.high[now] + bars.low[now])
+    quick = mean_over(memory, mask, count, count, state.quick, fast)
+    calm = mean_over(memory, mask, count, count, state.calm, slow)
+    value = quick - calm if count >= slow - 1 else np.nan
+    return State(count + 1, quick, calm), (value,)

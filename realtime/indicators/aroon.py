@@ -27,7 +27,7 @@ def warmup(length: int) -> tuple[int, ...]:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     highest: int = 0
     lowest: int = 0
 
@@ -35,11 +35,11 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float, float, float]]:
     """Fold one bar."""
-    seen = state.seen
-    highest = highest_at(bars.high, bars.mask, i, seen, state.highest, length + 1)
-    lowest = lowest_at(bars.low, bars.mask, i, seen, state.lowest, length + 1)
+    count = state.count
+    highest = highest_at(bars.high, bars.mask, i, count, state.highest, length + 1)
+    lowest = lowest_at(bars.low, bars.mask, i, count, state.lowest, length + 1)
     up = down = np.nan
-    if seen >= length:
+    if count >= length:
         up = 100.0 * (length - (i - highest)) / length
         down = 100.0 * (length - (i - lowest)) / length
-    return State(seen + 1, highest, lowest), (up, down, up - down)
+    return State(count + 1, highest, lowest), (up, down, up - down)

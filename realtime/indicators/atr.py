@@ -29,7 +29,7 @@ def converged(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     close: float = 0.0
     mean: float = 0.0
 
@@ -37,8 +37,8 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, seen = i & bars.mask, state.seen
+    now, count = i & bars.mask, state.count
     close = bars.close[now]
-    mean = rma(seen, state.mean, true_range(bars.high[now], bars.low[now], state.close, seen), length)
-    value = mean if seen >= length - 1 else np.nan
-    return State(seen + 1, close, mean), (value,)
+    mean = rma(count, state.mean, true_range(bars.high[now], bars.low[now], state.close, count), length)
+    value = mean if count >= length - 1 else np.nan
+    return State(count + 1, close, mean), (value,)

@@ -16,7 +16,7 @@ PARAMETERS = ({"length": 20, "deviations": 2.0},)
 OUTPUTS = ("upper", "middle", "lower", "percent_b", "width")
 
 
-def warmup(length: int, deviations: float) -> tuple[int, ...]:  # noqa: ARG001  # called with all parameters
+def warmup(length: int, deviations: float) -> tuple[int, ...]:
     """Return the index of each output's first value."""
     return (
         length - 1,
@@ -30,7 +30,7 @@ def warmup(length: int, deviations: float) -> tuple[int, ...]:  # noqa: ARG001  
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     origin: float = 0.0
     mean: float = 0.0
     squares: float = 0.0
@@ -42,11 +42,11 @@ def step(
     state: State, bars: Bars, i: int, length: int, deviations: float
 ) -> tuple[State, tuple[float, float, float, float, float]]:
     """Fold one bar."""
-    seen, close = state.seen, bars.close[i & bars.mask]
+    count, close = state.count, bars.close[i & bars.mask]
     origin, mean, squares, peak = state.origin, state.mean, state.squares, state.peak
-    origin, mean, squares, peak = variance_over(bars.close, bars.mask, i, seen, origin, mean, squares, peak, length)
+    origin, mean, squares, peak = variance_over(bars.close, bars.mask, i, count, origin, mean, squares, peak, length)
     upper = middle = lower = percent_b = width = np.nan
-    if seen >= length - 1:
+    if count >= length - 1:
         half = deviations * deviation(squares, length)
         middle = origin + mean
         upper, lower = middle + half, middle - half
@@ -55,4 +55,4 @@ def step(
             scale = 0.5 / (half * middle)
             percent_b = 0.5 + (close - middle) * middle * scale
             width = 4.0 * half * half * scale
-    return State(seen + 1, origin, mean, squares, peak), (upper, middle, lower, percent_b, width)
+    return State(count + 1, origin, mean, squares, peak), (upper, middle, lower, percent_b, width)

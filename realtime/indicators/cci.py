@@ -28,19 +28,19 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     mean: float = 0.0
 
 
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, seen, mask = i & bars.mask, state.seen, memory.shape[0] - 1
+    now, count, mask = i & bars.mask, state.count, memory.shape[0] - 1
     typical = (bars.high[now] + bars.low[now] + bars.close[now]) * (1.0 / 3.0)
-    memory[seen & mask] = typical
-    mean = mean_over(memory, mask, seen, seen, state.mean, length)
+    memory[count & mask] = typical
+    mean = mean_over(memory, mask, count, count, state.mean, length)
     value = np.nan
-    if seen >= length - 1:
-        spread = distance_over(memory, mask, seen, mean, length)
+    if count >= length - 1:
+        spread = distance_over(memory, mask, count, mean, length)
         value = (typical - mean) * length / (0.015 * spread) if spread > 0.0 else 0.0
-    return State(seen + 1, mean), (value,)
+    return State(count + 1, mean), (value,)

@@ -35,7 +35,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     close: float = 0.0
     reach: float = 0.0
     peak: float = 0.0
@@ -47,14 +47,14 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, seen, mask = i & bars.mask, state.seen, memory.shape[0] - 1
-    memory[seen & mask] = true_range(bars.high[now], bars.low[now], state.close, seen)
-    reach, peak = sum_over(memory, mask, seen, seen, state.reach, state.peak, length)
-    highest = highest_at(bars.high, bars.mask, i, seen, state.highest, length)
-    lowest = lowest_at(bars.low, bars.mask, i, seen, state.lowest, length)
-    scale = 100.0 / math.log(length) if seen == 0 else state.scale  # a logarithm costs as much as the rest
+    now, count, mask = i & bars.mask, state.count, memory.shape[0] - 1
+    memory[count & mask] = true_range(bars.high[now], bars.low[now], state.close, count)
+    reach, peak = sum_over(memory, mask, count, count, state.reach, state.peak, length)
+    highest = highest_at(bars.high, bars.mask, i, count, state.highest, length)
+    lowest = lowest_at(bars.low, bars.mask, i, count, state.lowest, length)
+    scale = 100.0 / math.log(length) if count == 0 else state.scale  # a logarithm costs as much as the rest
     value = np.nan
-    if seen >= length - 1:
-        made = bars.high[highest & bars.mask] - bars.low[lowest & bars.mask]
-        value = scale * math.log(reach / made) if made > 0.0 else 100.0
-    return State(seen + 1, bars.close[now], reach, peak, scale, highest, lowest), (value,)
+    if count >= length - 1:
+        span = bars.high[highest & bars.mask] - bars.low[lowest & bars.mask]
+        value = scale * math.log(reach / span) if span > 0.0 else 100.0
+    return State(count + 1, bars.close[now], reach, peak, scale, highest, lowest), (value,)

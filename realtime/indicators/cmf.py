@@ -29,7 +29,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     flow: float = 0.0
     flow_peak: float = 0.0
     volume: float = 0.0
@@ -39,12 +39,12 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, seen, mask = i & bars.mask, state.seen, memory.shape[0] - 1
+    now, count, mask = i & bars.mask, state.count, memory.shape[0] - 1
     volume = bars.volume[now]
-    memory[seen & mask] = (1.0 + money_flow_multiplier(bars.high[now], bars.low[now], bars.close[now])) * volume
-    flow, flow_peak = sum_over(memory, mask, seen, seen, state.flow, state.flow_peak, length)
-    total, total_peak = sum_over(bars.volume, bars.mask, i, seen, state.volume, state.volume_peak, length)
+    memory[count & mask] = (1.0 + money_flow_multiplier(bars.high[now], bars.low[now], bars.close[now])) * volume
+    flow, flow_peak = sum_over(memory, mask, count, count, state.flow, state.flow_peak, length)
+    total, total_peak = sum_over(bars.volume, bars.mask, i, count, state.volume, state.volume_peak, length)
     value = np.nan
-    if seen >= length - 1:
+    if count >= length - 1:
         value = flow / total - 1.0 if total > 0.0 else 0.0
-    return State(seen + 1, flow, flow_peak, total, total_peak), (value,)
+    return State(count + 1, flow, flow_peak, total, total_peak), (value,)

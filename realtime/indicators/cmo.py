@@ -29,7 +29,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     close: float = 0.0
     gain: float = 0.0
     gain_peak: float = 0.0
@@ -40,13 +40,13 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    close, seen, half = bars.close[i & bars.mask], state.seen - 1, memory.shape[0] // 2
+    close, count, half = bars.close[i & bars.mask], state.count - 1, memory.shape[0] // 2
     gain, gain_peak, loss, loss_peak = state.gain, state.gain_peak, state.loss, state.loss_peak
-    if seen >= 0:
+    if count >= 0:
         change, gains, losses = close - state.close, memory[:half], memory[half:]
-        gains[seen & (half - 1)] = change if change > 0.0 else 0.0
-        losses[seen & (half - 1)] = -change if change < 0.0 else 0.0
-        gain, gain_peak = sum_over(gains, half - 1, seen, seen, gain, gain_peak, length)
-        loss, loss_peak = sum_over(losses, half - 1, seen, seen, loss, loss_peak, length)
-    value = 2.0 * share(gain, loss, 50.0) - 100.0 if seen >= length - 1 else np.nan
-    return State(seen + 2, close, gain, gain_peak, loss, loss_peak), (value,)
+        gains[count & (half - 1)] = change if change > 0.0 else 0.0
+        losses[count & (half - 1)] = -change if change < 0.0 else 0.0
+        gain, gain_peak = sum_over(gains, half - 1, count, count, gain, gain_peak, length)
+        loss, loss_peak = sum_over(losses, half - 1, count, count, loss, loss_peak, length)
+    value = 2.0 * share(gain, loss, 50.0) - 100.0 if count >= length - 1 else np.nan
+    return State(count + 2, close, gain, gain_peak, loss, loss_peak), (value,)

@@ -28,7 +28,7 @@ def converged(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     first: float = 0.0
     second: float = 0.0
 
@@ -36,8 +36,8 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    seen = state.seen
-    first = ema(seen, state.first, bars.close[i & bars.mask], length)
-    second = ema(seen - length + 1, state.second, first, length)
-    value = 2.0 * first - second if seen >= 2 * length - 2 else np.nan
-    return State(seen + 1, first, second), (value,)
+    count = state.count
+    first = ema(count, state.first, bars.close[i & bars.mask], length)
+    second = ema(count - length + 1, state.second, first, length)
+    value = 2.0 * first - second if count >= 2 * length - 2 else np.nan
+    return State(count + 1, first, second), (value,)

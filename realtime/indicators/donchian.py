@@ -32,7 +32,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     place: int = 0
     top: float = 0.0
     bottom: float = 0.0
@@ -41,12 +41,12 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float, float, float]]:
     """Fold one bar."""
-    seen = state.seen
+    count = state.count
     top, bottom, highest, lowest = extremes_over(
-        bars.high, bars.low, bars.mask, i, seen, state.place, state.top, state.bottom, memory, length
+        bars.high, bars.low, bars.mask, i, count, state.place, state.top, state.bottom, memory, length
     )
     upper = middle = lower = np.nan
-    if seen >= length - 1:
+    if count >= length - 1:
         upper, lower = highest, lowest
         middle = 0.5 * (upper + lower)
-    return State(seen + 1, following(state.place, length), top, bottom), (upper, middle, lower)
+    return State(count + 1, following(state.place, length), top, bottom), (upper, middle, lower)

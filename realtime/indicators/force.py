@@ -29,7 +29,7 @@ def converged(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     close: float = 0.0
     mean: float = 0.0
 
@@ -37,8 +37,8 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, seen = i & bars.mask, state.seen
+    now, count = i & bars.mask, state.count
     close = bars.close[now]
-    mean = ema(seen - 1, state.mean, (close - state.close) * bars.volume[now], length)
-    value = mean if seen >= length else np.nan
-    return State(seen + 1, close, mean), (value,)
+    mean = ema(count - 1, state.mean, (close - state.close) * bars.volume[now], length)
+    value = mean if count >= length else np.nan
+    return State(count + 1, close, mean), (value,)

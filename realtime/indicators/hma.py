@@ -28,11 +28,11 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     half_mean: float = 0.0
     half: float = 0.0
     mean: float = 0.0
-    whole: float = 0.0
+    full: float = 0.0
     lead_mean: float = 0.0
     lead: float = 0.0
 
@@ -40,12 +40,12 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    seen, root, mask = state.seen, int(length**0.5), memory.shape[0] - 1
-    half_mean, half = weighted_over(bars.close, bars.mask, i, seen, state.half_mean, state.half, length // 2)
-    mean, whole = weighted_over(bars.close, bars.mask, i, seen, state.mean, state.whole, length)
-    lead_mean, lead, then = state.lead_mean, state.lead, seen - length + 1
+    count, root, mask = state.count, int(length**0.5), memory.shape[0] - 1
+    half_mean, half = weighted_over(bars.close, bars.mask, i, count, state.half_mean, state.half, length // 2)
+    mean, full = weighted_over(bars.close, bars.mask, i, count, state.mean, state.full, length)
+    lead_mean, lead, then = state.lead_mean, state.lead, count - length + 1
     if then >= 0:
-        memory[then & mask] = 2.0 * half - whole
+        memory[then & mask] = 2.0 * half - full
         lead_mean, lead = weighted_over(memory, mask, then, then, lead_mean, lead, root)
     value = lead if then >= root - 1 else np.nan
-    return State(seen + 1, half_mean, half, mean, whole, lead_mean, lead), (value,)
+    return State(count + 1, half_mean, half, mean, full, lead_mean, lead), (value,)

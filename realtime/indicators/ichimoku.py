@@ -26,7 +26,7 @@ def warmup(tenkan: int, kijun: int, senkou: int) -> tuple[int, ...]:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     high_tenkan: int = 0
     low_tenkan: int = 0
     high_kijun: int = 0
@@ -40,14 +40,14 @@ def step(
     state: State, bars: Bars, i: int, tenkan: int, kijun: int, senkou: int
 ) -> tuple[State, tuple[float, float, float, float]]:
     """Fold one bar."""
-    seen, mask, high, low = state.seen, bars.mask, bars.high, bars.low
-    a = highest_at(high, mask, i, seen, state.high_tenkan, tenkan)
-    b = lowest_at(low, mask, i, seen, state.low_tenkan, tenkan)
-    c = highest_at(high, mask, i, seen, state.high_kijun, kijun)
-    d = lowest_at(low, mask, i, seen, state.low_kijun, kijun)
-    e = highest_at(high, mask, i, seen, state.high_senkou, senkou)
-    f = lowest_at(low, mask, i, seen, state.low_senkou, senkou)
-    fast = 0.5 * (high[a & mask] + low[b & mask]) if seen >= tenkan - 1 else np.nan
-    slow = 0.5 * (high[c & mask] + low[d & mask]) if seen >= kijun - 1 else np.nan
-    far = 0.5 * (high[e & mask] + low[f & mask]) if seen >= senkou - 1 else np.nan
-    return State(seen + 1, a, b, c, d, e, f), (fast, slow, 0.5 * (fast + slow), far)
+    count, mask, high, low = state.count, bars.mask, bars.high, bars.low
+    a = highest_at(high, mask, i, count, state.high_tenkan, tenkan)
+    b = lowest_at(low, mask, i, count, state.low_tenkan, tenkan)
+    c = highest_at(high, mask, i, count, state.high_kijun, kijun)
+    d = lowest_at(low, mask, i, count, state.low_kijun, kijun)
+    e = highest_at(high, mask, i, count, state.high_senkou, senkou)
+    f = lowest_at(low, mask, i, count, state.low_senkou, senkou)
+    fast = 0.5 * (high[a & mask] + low[b & mask]) if count >= tenkan - 1 else np.nan
+    slow = 0.5 * (high[c & mask] + low[d & mask]) if count >= kijun - 1 else np.nan
+    far = 0.5 * (high[e & mask] + low[f & mask]) if count >= senkou - 1 else np.nan
+    return State(count + 1, a, b, c, d, e, f), (fast, slow, 0.5 * (fast + slow), far)

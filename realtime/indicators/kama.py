@@ -17,17 +17,17 @@ PARAMETERS = ({"length": 10, "fast": 2, "slow": 30},)
 OUTPUTS = ("",)
 
 
-def warmup(length: int, fast: int, slow: int) -> tuple[int, ...]:  # noqa: ARG001  # called with all parameters
+def warmup(length: int, fast: int, slow: int) -> tuple[int, ...]:
     """Return the index of each output's first value."""
     return (length,)
 
 
-def converged(length: int, fast: int, slow: int) -> int:  # noqa: ARG001  # called with all parameters
+def converged(length: int, fast: int, slow: int) -> int:
     """Return after how many bars a history that starts there agrees with the full one to 1e-8."""
     return length + int(18.5 * ((slow + 1) / 2) ** 2)
 
 
-def memory(length: int, fast: int, slow: int) -> int:  # noqa: ARG001  # called with all parameters
+def memory(length: int, fast: int, slow: int) -> int:
     """Return the floats of its own ring: sizes of the changes."""
     return ring(length)
 
@@ -35,7 +35,7 @@ def memory(length: int, fast: int, slow: int) -> int:  # noqa: ARG001  # called 
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     close: float = 0.0
     walked: float = 0.0
     peak: float = 0.0
@@ -47,16 +47,16 @@ def step(
     state: State, memory: Floats, bars: Bars, i: int, length: int, fast: int, slow: int
 ) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    close, seen, mask = bars.close[i & bars.mask], state.seen - 1, memory.shape[0] - 1
+    close, count, mask = bars.close[i & bars.mask], state.count - 1, memory.shape[0] - 1
     walked, peak, mean, value = state.walked, state.peak, state.mean, np.nan
-    if seen >= 0:
-        memory[seen & mask] = abs(close - state.close)
-        walked, peak = sum_over(memory, mask, seen, seen, walked, peak, length)
-    if seen >= length - 1:
-        made = abs(close - bars.close[(i - length) & bars.mask])
-        efficiency = made / walked if made < walked else 1.0
+    if count >= 0:
+        memory[count & mask] = abs(close - state.close)
+        walked, peak = sum_over(memory, mask, count, count, walked, peak, length)
+    if count >= length - 1:
+        way = abs(close - bars.close[(i - length) & bars.mask])
+        efficiency = way / walked if way < walked else 1.0
         calm = 2.0 / (slow + 1)
         weight = efficiency * (2.0 / (fast + 1) - calm) + calm
-        before = mean if seen >= length else state.close
+        before = mean if count >= length else state.close
         value = mean = before + (close - before) * (weight * weight)
-    return State(seen + 2, close, walked, peak, mean), (value,)
+    return State(count + 2, close, walked, peak, mean), (value,)

@@ -17,12 +17,12 @@ PARAMETERS = ({"length": 20, "factor": 2.0},)
 OUTPUTS = ("upper", "middle", "lower")
 
 
-def warmup(length: int, factor: float) -> tuple[int, ...]:  # noqa: ARG001  # called with all parameters
+def warmup(length: int, factor: float) -> tuple[int, ...]:
     """Return the index of each output's first value."""
     return (length - 1, length - 1, length - 1)
 
 
-def converged(length: int, factor: float) -> int:  # noqa: ARG001  # called with all parameters
+def converged(length: int, factor: float) -> int:
     """Return after how many bars a history that starts there agrees with the full one to 1e-8."""
     return rma_settles(length)
 
@@ -30,7 +30,7 @@ def converged(length: int, factor: float) -> int:  # noqa: ARG001  # called with
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     close: float = 0.0
     mean: float = 0.0
     reach: float = 0.0
@@ -39,11 +39,11 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int, factor: float) -> tuple[State, tuple[float, float, float]]:
     """Fold one bar."""
-    now, seen = i & bars.mask, state.seen
+    now, count = i & bars.mask, state.count
     close = bars.close[now]
-    mean = ema(seen, state.mean, close, length)
-    reach = rma(seen, state.reach, true_range(bars.high[now], bars.low[now], state.close, seen), length)
+    mean = ema(count, state.mean, close, length)
+    reach = rma(count, state.reach, true_range(bars.high[now], bars.low[now], state.close, count), length)
     upper = middle = lower = np.nan
-    if seen >= length - 1:
+    if count >= length - 1:
         upper, middle, lower = mean + factor * reach, mean, mean - factor * reach
-    return State(seen + 1, close, mean, reach), (upper, middle, lower)
+    return State(count + 1, close, mean, reach), (upper, middle, lower)

@@ -18,12 +18,12 @@ PARAMETERS = ({"fast": 34, "slow": 55, "signal": 13},)
 OUTPUTS = ("", "signal")
 
 
-def warmup(fast: int, slow: int, signal: int) -> tuple[int, ...]:  # noqa: ARG001  # called with all parameters
+def warmup(fast: int, slow: int, signal: int) -> tuple[int, ...]:
     """Return the index of each output's first value."""
     return (slow, slow + signal - 1)
 
 
-def converged(fast: int, slow: int, signal: int) -> int:  # noqa: ARG001  # called with all parameters
+def converged(fast: int, slow: int, signal: int) -> int:
     """Return after how many bars a history that starts there agrees with the full one to 1e-8."""
     return ema_settles(slow) + ema_settles(signal) + 100
 
@@ -31,7 +31,7 @@ def converged(fast: int, slow: int, signal: int) -> int:  # noqa: ARG001  # call
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     level: float = 0.0
     reach: float = 0.0
     trend: float = -1.0
@@ -44,17 +44,17 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, fast: int, slow: int, signal: int) -> tuple[State, tuple[float, float]]:
     """Fold one bar."""
-    now, seen = i & bars.mask, state.seen
+    now, count = i & bars.mask, state.count
     high, low = bars.high[now], bars.low[now]
     level, reach, trend, run = high + low + bars.close[now], high - low, state.trend, state.run
-    if seen > 0:
+    if count > 0:
         turned = level > state.level if trend < 0.0 else level < state.level
         trend, run = (-trend, state.reach) if turned else (trend, run)
         run += reach
     force = bars.volume[now] * abs(2.0 * reach / run - 1.0) * trend * 100.0 if run > 0.0 else 0.0
-    quick = ema(seen - 1, state.quick, force, fast)
-    calm = ema(seen - 1, state.calm, force, slow)
-    mean = ema(seen - slow, state.mean, quick - calm, signal)
-    value = quick - calm if seen >= slow else np.nan
-    smoothed = mean if seen >= slow + signal - 1 else np.nan
-    return State(seen + 1, level, reach, trend, run, quick, calm, mean), (value, smoothed)
+    quick = ema(count - 1, state.quick, force, fast)
+    calm = ema(count - 1, state.calm, force, slow)
+    mean = ema(count - slow, state.mean, quick - calm, signal)
+    value = quick - calm if count >= slow else np.nan
+    smoothed = mean if count >= slow + signal - 1 else np.nan
+    return State(count + 1, level, reach, trend, run, quick, calm, mean), (value, smoothed)

@@ -29,7 +29,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     typical: float = 0.0
     gain: float = 0.0
     gain_peak: float = 0.0
@@ -40,14 +40,14 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, seen, half = i & bars.mask, state.seen - 1, memory.shape[0] // 2
+    now, count, half = i & bars.mask, state.count - 1, memory.shape[0] // 2
     typical = (bars.high[now] + bars.low[now] + bars.close[now]) * (1.0 / 3.0)
     gain, gain_peak, loss, loss_peak = state.gain, state.gain_peak, state.loss, state.loss_peak
-    if seen >= 0:
+    if count >= 0:
         flow, gains, losses = typical * bars.volume[now], memory[:half], memory[half:]
-        gains[seen & (half - 1)] = flow if typical > state.typical else 0.0
-        losses[seen & (half - 1)] = flow if typical < state.typical else 0.0
-        gain, gain_peak = sum_over(gains, half - 1, seen, seen, gain, gain_peak, length)
-        loss, loss_peak = sum_over(losses, half - 1, seen, seen, loss, loss_peak, length)
-    value = share(gain, loss, 50.0) if seen >= length - 1 else np.nan
-    return State(seen + 2, typical, gain, gain_peak, loss, loss_peak), (value,)
+        gains[count & (half - 1)] = flow if typical > state.typical else 0.0
+        losses[count & (half - 1)] = flow if typical < state.typical else 0.0
+        gain, gain_peak = sum_over(gains, half - 1, count, count, gain, gain_peak, length)
+        loss, loss_peak = sum_over(losses, half - 1, count, count, loss, loss_peak, length)
+    value = share(gain, loss, 50.0) if count >= length - 1 else np.nan
+    return State(count + 2, typical, gain, gain_peak, loss, loss_peak), (value,)

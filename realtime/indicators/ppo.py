@@ -15,7 +15,7 @@ PARAMETERS = ({"fast": 12, "slow": 26, "signal": 9},)
 OUTPUTS = ("", "signal", "histogram")
 
 
-def warmup(fast: int, slow: int, signal: int) -> tuple[int, ...]:  # noqa: ARG001  # called with all parameters
+def warmup(fast: int, slow: int, signal: int) -> tuple[int, ...]:
     """Return the index of each output's first value."""
     return (
         slow - 1,
@@ -24,7 +24,7 @@ def warmup(fast: int, slow: int, signal: int) -> tuple[int, ...]:  # noqa: ARG00
     )
 
 
-def converged(fast: int, slow: int, signal: int) -> int:  # noqa: ARG001  # called with all parameters
+def converged(fast: int, slow: int, signal: int) -> int:
     """Return after how many bars a history that starts there agrees with the full one to 1e-8."""
     return ema_settles(slow) + ema_settles(signal)
 
@@ -32,7 +32,7 @@ def converged(fast: int, slow: int, signal: int) -> int:  # noqa: ARG001  # call
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     quick: float = 0.0
     calm: float = 0.0
     mean: float = 0.0
@@ -43,11 +43,11 @@ def step(
     state: State, bars: Bars, i: int, fast: int, slow: int, signal: int
 ) -> tuple[State, tuple[float, float, float]]:
     """Fold one bar."""
-    close, seen = bars.close[i & bars.mask], state.seen
-    quick = ema(seen, state.quick, close, fast)
-    calm = ema(seen, state.calm, close, slow)
+    close, count = bars.close[i & bars.mask], state.count
+    quick = ema(count, state.quick, close, fast)
+    calm = ema(count, state.calm, close, slow)
     percent = 100.0 * (quick - calm) / calm
-    mean = ema(seen - slow + 1, state.mean, percent, signal)
-    value = percent if seen >= slow - 1 else np.nan
-    smoothed = mean if seen >= slow + signal - 2 else np.nan
-    return State(seen + 1, quick, calm, mean), (value, smoothed, value - smoothed)
+    mean = ema(count - slow + 1, state.mean, percent, signal)
+    value = percent if count >= slow - 1 else np.nan
+    smoothed = mean if count >= slow + signal - 2 else np.nan
+    return State(count + 1, quick, calm, mean), (value, smoothed, value - smoothed)

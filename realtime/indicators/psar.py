@@ -17,12 +17,12 @@ PARAMETERS = ({"step_size": 0.02, "limit": 0.2},)
 OUTPUTS = ("", "direction")
 
 
-def warmup(step_size: float, limit: float) -> tuple[int, ...]:  # noqa: ARG001  # called with all parameters
+def warmup(step_size: float, limit: float) -> tuple[int, ...]:
     """Return the index of each output's first value."""
     return (1, 1)
 
 
-def converged(step_size: float, limit: float) -> int:  # noqa: ARG001  # called with all parameters
+def converged(step_size: float, limit: float) -> int:
     """Return after how many bars a history that starts there agrees with the full one to 1e-8."""
     return 500
 
@@ -30,7 +30,7 @@ def converged(step_size: float, limit: float) -> int:  # noqa: ARG001  # called 
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     high: float = 0.0
     low: float = 0.0
     stop: float = 0.0
@@ -42,16 +42,16 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, step_size: float, limit: float) -> tuple[State, tuple[float, float]]:
     """Fold one bar."""
-    now, seen = i & bars.mask, state.seen
+    now, count = i & bars.mask, state.count
     high, low = bars.high[now], bars.low[now]
     before_high, before_low, direction, speed = state.high, state.low, state.direction, state.speed
     stop, extreme, value, trend = state.stop, state.extreme, np.nan, np.nan
-    if seen == 1:
+    if count == 1:
         down, speed = before_low - low, step_size
         direction = -1.0 if down > 0.0 and down > high - before_high else 1.0
         stop, extreme = (before_low, high) if direction > 0.0 else (before_high, low)
         before_high, before_low = high, low
-    if seen >= 1:
+    if count >= 1:
         if direction > 0.0:
             if low <= stop:
                 value = max_of(extreme, before_high, high)
@@ -72,4 +72,4 @@ def step(state: State, bars: Bars, i: int, step_size: float, limit: float) -> tu
                 extreme, speed = low, min_of(speed + step_size, limit, limit)
             stop = max_of(stop + speed * (extreme - stop), before_high, high)
         trend = direction
-    return State(seen + 1, high, low, stop, extreme, speed, direction), (value, trend)
+    return State(count + 1, high, low, stop, extreme, speed, direction), (value, trend)

@@ -23,7 +23,7 @@ def warmup(length: int) -> tuple[int, ...]:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     total: float = 0.0
     peak: float = 0.0
 
@@ -31,8 +31,8 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    seen, value = state.seen, np.nan
-    total, peak = sum_over(bars.volume, bars.mask, i, seen, state.total, state.peak, length)
-    if seen >= length - 1:
+    count, value = state.count, np.nan
+    total, peak = sum_over(bars.volume, bars.mask, i, count, state.total, state.peak, length)
+    if count >= length - 1:
         value = bars.volume[i & bars.mask] * length / total if total > 0.0 else 1.0
-    return State(seen + 1, total, peak), (value,)
+    return State(count + 1, total, peak), (value,)

@@ -23,7 +23,7 @@ def warmup(length: int) -> tuple[int, ...]:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     origin: float = 0.0
     mean: float = 0.0
     squares: float = 0.0
@@ -33,8 +33,8 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    seen = state.seen
+    count = state.count
     origin, mean, squares, peak = state.origin, state.mean, state.squares, state.peak
-    origin, mean, squares, peak = variance_over(bars.close, bars.mask, i, seen, origin, mean, squares, peak, length)
-    value = deviation(squares, length) if seen >= length - 1 else np.nan
-    return State(seen + 1, origin, mean, squares, peak), (value,)
+    origin, mean, squares, peak = variance_over(bars.close, bars.mask, i, count, origin, mean, squares, peak, length)
+    value = deviation(squares, length) if count >= length - 1 else np.nan
+    return State(count + 1, origin, mean, squares, peak), (value,)

@@ -32,7 +32,7 @@ def memory(length: int, smooth: int, signal: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     place: int = 0
     top: float = 0.0
     bottom: float = 0.0
@@ -45,13 +45,13 @@ def step(
     state: State, memory: Floats, bars: Bars, i: int, length: int, smooth: int, signal: int
 ) -> tuple[State, tuple[float, float]]:
     """Fold one bar."""
-    now, seen = i & bars.mask, state.seen
+    now, count = i & bars.mask, state.count
     tails, rings = memory[: 2 * length], memory[2 * length :]
     top, bottom, highest, lowest = extremes_over(
-        bars.high, bars.low, bars.mask, i, seen, state.place, state.top, state.bottom, tails, length
+        bars.high, bars.low, bars.mask, i, count, state.place, state.top, state.bottom, tails, length
     )
     raw = place(bars.close[now], lowest, highest, 50.0)
-    slow, mean = smoothed_twice(rings, seen - length + 1, raw, state.slow, state.mean, smooth, signal)
-    k = slow if seen >= length + smooth - 2 else np.nan
-    d = mean if seen >= length + smooth + signal - 3 else np.nan
-    return State(seen + 1, following(state.place, length), top, bottom, slow, mean), (k, d)
+    slow, mean = smoothed_twice(rings, count - length + 1, raw, state.slow, state.mean, smooth, signal)
+    k = slow if count >= length + smooth - 2 else np.nan
+    d = mean if count >= length + smooth + signal - 3 else np.nan
+    return State(count + 1, following(state.place, length), top, bottom, slow, mean), (k, d)

@@ -22,12 +22,12 @@ def warmup(length: int, window: int, smooth: int, signal: int) -> tuple[int, ...
     return (length + window + smooth - 2, length + window + smooth + signal - 3)
 
 
-def converged(length: int, window: int, smooth: int, signal: int) -> int:  # noqa: ARG001  # called with all parameters
+def converged(length: int, window: int, smooth: int, signal: int) -> int:
     """Return after how many bars a history that starts there agrees with the full one to 1e-8."""
     return 2 * rma_settles(length)
 
 
-def memory(length: int, window: int, smooth: int, signal: int) -> int:  # noqa: ARG001  # called with all parameters
+def memory(length: int, window: int, smooth: int, signal: int) -> int:
     """Return the floats of its three rings (RSI, raw values, %K), and of the extremes of the last block's tails."""
     return 3 * ring(max(window, smooth, signal)) + 2 * window
 
@@ -35,7 +35,7 @@ def memory(length: int, window: int, smooth: int, signal: int) -> int:  # noqa: 
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     close: float = 0.0
     gain: float = 0.0
     loss: float = 0.0
@@ -51,10 +51,10 @@ def step(
     state: State, memory: Floats, bars: Bars, i: int, length: int, window: int, smooth: int, signal: int
 ) -> tuple[State, tuple[float, float]]:
     """Fold one bar."""
-    close, seen = bars.close[i & bars.mask], state.seen
-    gain, loss = gain_and_loss(seen, state.gain, state.loss, close - state.close, length)
+    close, count = bars.close[i & bars.mask], state.count
+    gain, loss = gain_and_loss(count, state.gain, state.loss, close - state.close, length)
     at, top, bottom, slow, mean = state.place, state.top, state.bottom, state.slow, state.mean
-    then, size = seen - length, (memory.shape[0] - 2 * window) // 3
+    then, size = count - length, (memory.shape[0] - 2 * window) // 3
     if then >= 0:
         strengths, rings, tails = memory[:size], memory[size : 3 * size], memory[3 * size :]
         strength = share(gain, loss, 50.0)
@@ -67,4 +67,4 @@ def step(
         slow, mean = smoothed_twice(rings, then - window + 1, raw, slow, mean, smooth, signal)
     k = slow if then >= window + smooth - 2 else np.nan
     d = mean if then >= window + smooth + signal - 3 else np.nan
-    return State(seen + 1, close, gain, loss, at, top, bottom, slow, mean), (k, d)
+    return State(count + 1, close, gain, loss, at, top, bottom, slow, mean), (k, d)

@@ -18,7 +18,7 @@ PARAMETERS = ({"length": 10, "factor": 3.0},)
 OUTPUTS = ("", "direction")
 
 
-def warmup(length: int, factor: float) -> tuple[int, ...]:  # noqa: ARG001  # called with all parameters
+def warmup(length: int, factor: float) -> tuple[int, ...]:
     """Return the index of each output's first value."""
     return (
         length - 1,
@@ -26,7 +26,7 @@ def warmup(length: int, factor: float) -> tuple[int, ...]:  # noqa: ARG001  # ca
     )
 
 
-def converged(length: int, factor: float) -> int:  # noqa: ARG001  # called with all parameters
+def converged(length: int, factor: float) -> int:
     """Return after how many bars a history that starts there agrees with the full one to 1e-8."""
     return 4 * rma_settles(length)
 
@@ -34,7 +34,7 @@ def converged(length: int, factor: float) -> int:  # noqa: ARG001  # called with
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     close: float = 0.0
     mean: float = 0.0
     upper: float = 0.0
@@ -45,12 +45,12 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int, factor: float) -> tuple[State, tuple[float, float]]:
     """Fold one bar."""
-    now, seen = i & bars.mask, state.seen
+    now, count = i & bars.mask, state.count
     high, low, close = bars.high[now], bars.low[now], bars.close[now]
-    mean = rma(seen, state.mean, true_range(high, low, state.close, seen), length)
+    mean = rma(count, state.mean, true_range(high, low, state.close, count), length)
     upper, lower = 0.5 * (high + low) + factor * mean, 0.5 * (high + low) - factor * mean
     direction = state.direction
-    if seen >= length:
+    if count >= length:
         if state.upper < upper and state.close <= state.upper:
             upper = state.upper
         if state.lower > lower and state.close >= state.lower:
@@ -58,6 +58,6 @@ def step(state: State, bars: Bars, i: int, length: int, factor: float) -> tuple[
         turned = close < lower if direction > 0.0 else close > upper
         direction = -direction if turned else direction
     value = trend = np.nan
-    if seen >= length - 1:
+    if count >= length - 1:
         value, trend = lower if direction > 0.0 else upper, direction
-    return State(seen + 1, close, mean, upper, lower, direction), (value, trend)
+    return State(count + 1, close, mean, upper, lower, direction), (value, trend)

@@ -28,7 +28,7 @@ def converged(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     first: float = 0.0
     second: float = 0.0
     third: float = 0.0
@@ -37,9 +37,9 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    seen = state.seen
-    first = ema(seen, state.first, bars.close[i & bars.mask], length)
-    second = ema(seen - length + 1, state.second, first, length)
-    third = ema(seen - 2 * length + 2, state.third, second, length)
-    value = 3.0 * (first - second) + third if seen >= 3 * length - 3 else np.nan
-    return State(seen + 1, first, second, third), (value,)
+    count = state.count
+    first = ema(count, state.first, bars.close[i & bars.mask], length)
+    second = ema(count - length + 1, state.second, first, length)
+    third = ema(count - 2 * length + 2, state.third, second, length)
+    value = 3.0 * (first - second) + third if count >= 3 * length - 3 else np.nan
+    return State(count + 1, first, second, third), (value,)

@@ -28,7 +28,7 @@ def converged(slow: int, fast: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     close: float = 0.0
     move: float = 0.0
     size: float = 0.0
@@ -39,13 +39,13 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, slow: int, fast: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    close, seen = bars.close[i & bars.mask], state.seen
+    close, count = bars.close[i & bars.mask], state.count
     change = close - state.close
-    move = ema(seen - 1, state.move, change, slow)
-    size = ema(seen - 1, state.size, abs(change), slow)
-    moves = ema(seen - slow, state.moves, move, fast)
-    sizes = ema(seen - slow, state.sizes, size, fast)
+    move = ema(count - 1, state.move, change, slow)
+    size = ema(count - 1, state.size, abs(change), slow)
+    moves = ema(count - slow, state.moves, move, fast)
+    sizes = ema(count - slow, state.sizes, size, fast)
     value = np.nan
-    if seen >= slow + fast - 1:
+    if count >= slow + fast - 1:
         value = 100.0 * moves / sizes if sizes > 0.0 else 0.0
-    return State(seen + 1, close, move, size, moves, sizes), (value,)
+    return State(count + 1, close, move, size, moves, sizes), (value,)

@@ -18,12 +18,12 @@ PARAMETERS = ({"fast": 7, "medium": 14, "slow": 28},)
 OUTPUTS = ("",)
 
 
-def warmup(fast: int, medium: int, slow: int) -> tuple[int, ...]:  # noqa: ARG001  # called with all parameters
+def warmup(fast: int, medium: int, slow: int) -> tuple[int, ...]:
     """Return the index of each output's first value."""
     return (slow,)
 
 
-def memory(fast: int, medium: int, slow: int) -> int:  # noqa: ARG001  # called with all parameters
+def memory(fast: int, medium: int, slow: int) -> int:
     """Return the floats of its two rings: buying pressure and true range."""
     return 2 * ring(slow)
 
@@ -31,7 +31,7 @@ def memory(fast: int, medium: int, slow: int) -> int:  # noqa: ARG001  # called 
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     close: float = 0.0
     bought_fast: float = 0.0
     bought_peak_fast: float = 0.0
@@ -52,22 +52,22 @@ def step(
     state: State, memory: Floats, bars: Bars, i: int, fast: int, medium: int, slow: int
 ) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, seen, half = i & bars.mask, state.seen - 1, memory.shape[0] // 2
+    now, count, half = i & bars.mask, state.count - 1, memory.shape[0] // 2
     close, low = bars.close[now], bars.low[now]
     a, ap, b, bp = state.bought_fast, state.bought_peak_fast, state.range_fast, state.range_peak_fast
     c, cp, d, dp = state.bought_medium, state.bought_peak_medium, state.range_medium, state.range_peak_medium
     e, ep, f, fp = state.bought_slow, state.bought_peak_slow, state.range_slow, state.range_peak_slow
-    if seen >= 0:
+    if count >= 0:
         pressures, ranges, mask = memory[:half], memory[half:], half - 1
-        pressures[seen & mask] = close - (low if low < state.close else state.close)
-        ranges[seen & mask] = true_range(bars.high[now], low, state.close, 1)
-        a, ap = sum_over(pressures, mask, seen, seen, a, ap, fast)
-        b, bp = sum_over(ranges, mask, seen, seen, b, bp, fast)
-        c, cp = sum_over(pressures, mask, seen, seen, c, cp, medium)
-        d, dp = sum_over(ranges, mask, seen, seen, d, dp, medium)
-        e, ep = sum_over(pressures, mask, seen, seen, e, ep, slow)
-        f, fp = sum_over(ranges, mask, seen, seen, f, fp, slow)
+        pressures[count & mask] = close - (low if low < state.close else state.close)
+        ranges[count & mask] = true_range(bars.high[now], low, state.close, 1)
+        a, ap = sum_over(pressures, mask, count, count, a, ap, fast)
+        b, bp = sum_over(ranges, mask, count, count, b, bp, fast)
+        c, cp = sum_over(pressures, mask, count, count, c, cp, medium)
+        d, dp = sum_over(ranges, mask, count, count, d, dp, medium)
+        e, ep = sum_over(pressures, mask, count, count, e, ep, slow)
+        f, fp = sum_over(ranges, mask, count, count, f, fp, slow)
     value = np.nan
-    if seen >= slow - 1:
+    if count >= slow - 1:
         value = (4.0 * share(a, b - a, 50.0) + 2.0 * share(c, d - c, 50.0) + share(e, f - e, 50.0)) / 7.0
-    return State(seen + 2, close, a, ap, b, bp, c, cp, d, dp, e, ep, f, fp), (value,)
+    return State(count + 2, close, a, ap, b, bp, c, cp, d, dp, e, ep, f, fp), (value,)

@@ -29,7 +29,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     close: float = 0.0
     origin: float = 0.0
     mean: float = 0.0
@@ -40,10 +40,10 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    close, seen, mask = bars.close[i & bars.mask], state.seen - 1, memory.shape[0] - 1
+    close, count, mask = bars.close[i & bars.mask], state.count - 1, memory.shape[0] - 1
     origin, mean, squares, peak = state.origin, state.mean, state.squares, state.peak
-    if seen >= 0:
-        memory[seen & mask] = math.log(close / state.close)
-        origin, mean, squares, peak = variance_over(memory, mask, seen, seen, origin, mean, squares, peak, length)
-    value = deviation(squares, length - 1) if seen >= length - 1 else np.nan
-    return State(seen + 2, close, origin, mean, squares, peak), (value,)
+    if count >= 0:
+        memory[count & mask] = math.log(close / state.close)
+        origin, mean, squares, peak = variance_over(memory, mask, count, count, origin, mean, squares, peak, length)
+    value = deviation(squares, length - 1) if count >= length - 1 else np.nan
+    return State(count + 2, close, origin, mean, squares, peak), (value,)

@@ -30,7 +30,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     total: float = 0.0
     peak: float = 0.0
 
@@ -38,9 +38,9 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, seen, mask = i & bars.mask, state.seen, memory.shape[0] - 1
+    now, count, mask = i & bars.mask, state.count, memory.shape[0] - 1
     reach, move = math.log(bars.high[now] / bars.low[now]), math.log(bars.close[now] / bars.open[now])
-    memory[seen & mask] = garman_klass(reach, move)
-    total, peak = sum_over(memory, mask, seen, seen, state.total, state.peak, length)
-    value = deviation(total, length) if seen >= length - 1 else np.nan
-    return State(seen + 1, total, peak), (value,)
+    memory[count & mask] = garman_klass(reach, move)
+    total, peak = sum_over(memory, mask, count, count, state.total, state.peak, length)
+    value = deviation(total, length) if count >= length - 1 else np.nan
+    return State(count + 1, total, peak), (value,)

@@ -30,7 +30,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     total: float = 0.0
     peak: float = 0.0
 
@@ -38,10 +38,10 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, seen, mask = i & bars.mask, state.seen, memory.shape[0] - 1
+    now, count, mask = i & bars.mask, state.count, memory.shape[0] - 1
     per_open = 1.0 / bars.open[now]
     up, down = math.log(bars.high[now] * per_open), math.log(bars.low[now] * per_open)
-    memory[seen & mask] = rogers_satchell(up, down, math.log(bars.close[now] * per_open))
-    total, peak = sum_over(memory, mask, seen, seen, state.total, state.peak, length)
-    value = deviation(total, length) if seen >= length - 1 else np.nan
-    return State(seen + 1, total, peak), (value,)
+    memory[count & mask] = rogers_satchell(up, down, math.log(bars.close[now] * per_open))
+    total, peak = sum_over(memory, mask, count, count, state.total, state.peak, length)
+    value = deviation(total, length) if count >= length - 1 else np.nan
+    return State(count + 1, total, peak), (value,)

@@ -32,7 +32,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     close: float = 0.0
     jump_origin: float = 0.0
     jump_mean: float = 0.0
@@ -49,28 +49,28 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, seen, third = i & bars.mask, state.seen - 1, memory.shape[0] // 3
+    now, count, third = i & bars.mask, state.count - 1, memory.shape[0] // 3
     first, close, mask = bars.open[now], bars.close[now], third - 1
     jump_origin, jump_mean, jump, jump_peak = state.jump_origin, state.jump_mean, state.jump, state.jump_peak
     move_origin, move_mean, move, move_peak = state.move_origin, state.move_mean, state.move, state.move_peak
     inner, inner_peak = state.inner, state.inner_peak
-    if seen >= 0:
+    if count >= 0:
         jumps, moves, inners = memory[:third], memory[third : 2 * third], memory[2 * third :]
         up, down, change = math.log(bars.high[now] / first), math.log(bars.low[now] / first), math.log(close / first)
-        jumps[seen & mask] = math.log(first / state.close)
-        moves[seen & mask] = change
-        inners[seen & mask] = rogers_satchell(up, down, change)
+        jumps[count & mask] = math.log(first / state.close)
+        moves[count & mask] = change
+        inners[count & mask] = rogers_satchell(up, down, change)
         jump_origin, jump_mean, jump, jump_peak = variance_over(
-            jumps, mask, seen, seen, jump_origin, jump_mean, jump, jump_peak, length
+            jumps, mask, count, count, jump_origin, jump_mean, jump, jump_peak, length
         )
         move_origin, move_mean, move, move_peak = variance_over(
-            moves, mask, seen, seen, move_origin, move_mean, move, move_peak, length
+            moves, mask, count, count, move_origin, move_mean, move, move_peak, length
         )
-        inner, inner_peak = sum_over(inners, mask, seen, seen, inner, inner_peak, length)
+        inner, inner_peak = sum_over(inners, mask, count, count, inner, inner_peak, length)
     value = np.nan
-    if seen >= length - 1:
+    if count >= length - 1:
         share = 0.34 / (1.34 + (length + 1) / (length - 1))
         total = (jump + share * move) / (length - 1) + (1.0 - share) * inner / length
         value = np.sqrt(total) if total > 0.0 else 0.0
     jumped, moved = (jump_origin, jump_mean, jump, jump_peak), (move_origin, move_mean, move, move_peak)
-    return State(seen + 2, close, *jumped, *moved, inner, inner_peak), (value,)
+    return State(count + 2, close, *jumped, *moved, inner, inner_peak), (value,)

@@ -29,7 +29,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     high: float = 0.0
     low: float = 0.0
     close: float = 0.0
@@ -44,21 +44,21 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float, float]]:
     """Fold one bar."""
-    now, seen, third = i & bars.mask, state.seen - 1, memory.shape[0] // 3
+    now, count, third = i & bars.mask, state.count - 1, memory.shape[0] // 3
     high, low, close, mask = bars.high[now], bars.low[now], bars.close[now], third - 1
     plus, plus_peak, minus, minus_peak = state.plus, state.plus_peak, state.minus, state.minus_peak
     reach, reach_peak = state.reach, state.reach_peak
-    if seen >= 0:
+    if count >= 0:
         rises, falls, ranges = memory[:third], memory[third : 2 * third], memory[2 * third :]
-        rises[seen & mask] = abs(high - state.low)
-        falls[seen & mask] = abs(low - state.high)
-        ranges[seen & mask] = true_range(high, low, state.close, 1)
-        plus, plus_peak = sum_over(rises, mask, seen, seen, plus, plus_peak, length)
-        minus, minus_peak = sum_over(falls, mask, seen, seen, minus, minus_peak, length)
-        reach, reach_peak = sum_over(ranges, mask, seen, seen, reach, reach_peak, length)
+        rises[count & mask] = abs(high - state.low)
+        falls[count & mask] = abs(low - state.high)
+        ranges[count & mask] = true_range(high, low, state.close, 1)
+        plus, plus_peak = sum_over(rises, mask, count, count, plus, plus_peak, length)
+        minus, minus_peak = sum_over(falls, mask, count, count, minus, minus_peak, length)
+        reach, reach_peak = sum_over(ranges, mask, count, count, reach, reach_peak, length)
     up = down = np.nan
-    if seen >= length - 1:
+    if count >= length - 1:
         up = plus / reach if reach > 0.0 else 1.0
         down = minus / reach if reach > 0.0 else 1.0
-    after = State(seen + 2, high, low, close, plus, plus_peak, minus, minus_peak, reach, reach_peak)
+    after = State(count + 2, high, low, close, plus, plus_peak, minus, minus_peak, reach, reach_peak)
     return after, (up, down)

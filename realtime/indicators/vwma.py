@@ -28,7 +28,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     money: float = 0.0
     money_peak: float = 0.0
     volume: float = 0.0
@@ -39,12 +39,12 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, seen, mask = i & bars.mask, state.seen, memory.shape[0] - 1
-    memory[seen & mask] = bars.close[now] * bars.volume[now]
-    money, money_peak = sum_over(memory, mask, seen, seen, state.money, state.money_peak, length)
-    volume, volume_peak = sum_over(bars.volume, bars.mask, i, seen, state.volume, state.volume_peak, length)
-    mean = mean_over(bars.close, bars.mask, i, seen, state.mean, length)
+    now, count, mask = i & bars.mask, state.count, memory.shape[0] - 1
+    memory[count & mask] = bars.close[now] * bars.volume[now]
+    money, money_peak = sum_over(memory, mask, count, count, state.money, state.money_peak, length)
+    volume, volume_peak = sum_over(bars.volume, bars.mask, i, count, state.volume, state.volume_peak, length)
+    mean = mean_over(bars.close, bars.mask, i, count, state.mean, length)
     value = np.nan
-    if seen >= length - 1:
+    if count >= length - 1:
         value = money / volume if volume > 0.0 else mean
-    return State(seen + 1, money, money_peak, volume, volume_peak, mean), (value,)
+    return State(count + 1, money, money_peak, volume, volume_peak, mean), (value,)

@@ -29,7 +29,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     place: int = 0
     top: float = 0.0
     bottom: float = 0.0
@@ -38,11 +38,11 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, seen = i & bars.mask, state.seen
+    now, count = i & bars.mask, state.count
     top, bottom, highest, lowest = extremes_over(
-        bars.high, bars.low, bars.mask, i, seen, state.place, state.top, state.bottom, memory, length
+        bars.high, bars.low, bars.mask, i, count, state.place, state.top, state.bottom, memory, length
     )
     value = np.nan
-    if seen >= length - 1:
+    if count >= length - 1:
         value = -place(highest - bars.close[now], 0.0, highest - lowest, 50.0)
-    return State(seen + 1, following(state.place, length), top, bottom), (value,)
+    return State(count + 1, following(state.place, length), top, bottom), (value,)

@@ -23,7 +23,7 @@ def warmup(length: int) -> tuple[int, ...]:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     mean: float = 0.0
     weighted: float = 0.0
 
@@ -31,7 +31,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    seen = state.seen
-    mean, weighted = weighted_over(bars.close, bars.mask, i, seen, state.mean, state.weighted, length)
-    value = weighted if seen >= length - 1 else np.nan
-    return State(seen + 1, mean, weighted), (value,)
+    count = state.count
+    mean, weighted = weighted_over(bars.close, bars.mask, i, count, state.mean, state.weighted, length)
+    value = weighted if count >= length - 1 else np.nan
+    return State(count + 1, mean, weighted), (value,)

@@ -23,12 +23,12 @@ UNKNOWN_WHILE = {
 }
 
 
-def warmup(percent: float) -> tuple[int, ...]:  # noqa: ARG001  # called with all parameters
+def warmup(percent: float) -> tuple[int, ...]:
     """Return the index of each output's first value."""
     return (0, 0, 0)
 
 
-def converged(percent: float) -> int:  # noqa: ARG001  # called with all parameters
+def converged(percent: float) -> int:
     """Return after how many bars a history that starts there agrees with the full one to 1e-8."""
     return NEVER
 
@@ -36,7 +36,7 @@ def converged(percent: float) -> int:  # noqa: ARG001  # called with all paramet
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     high: float = 0.0
     low: float = 0.0
     swing: float = np.nan
@@ -44,24 +44,33 @@ class State(NamedTuple):
 
 
 @kernel
+def turn(state: State, high: float, low: float, rise: float, fall: float) -> float:
+    """Return 1 or -1 where this bar confirms a swing and the leg turns up or down, else 0.
+
+    `rise` and `fall` are the prices that confirm one. A bar that makes a new extreme of its leg turns nothing.
+    """
+    if state.direction > 0.0:
+        return -1.0 if high <= state.high and low <= fall else 0.0
+    if state.direction < 0.0:
+        return 1.0 if low >= state.low and high >= rise else 0.0
+    if state.count > 0 and high >= rise:
+        return 1.0
+    return -1.0 if state.count > 0 and low <= fall else 0.0
+
+
+@kernel
 def step(state: State, bars: Bars, i: int, percent: float) -> tuple[State, tuple[float, float, float]]:
     """Fold one bar."""
     now = i & bars.mask
     high, low, swing, direction = bars.high[now], bars.low[now], state.swing, state.direction
-    up, down = 1.0 + 0.01 * percent, 1.0 - 0.01 * percent
-    top = high if state.seen == 0 or high > state.high else state.high
-    bottom = low if state.seen == 0 or low < state.low else state.low
-    if direction == 0.0:
-        if high >= bottom * up and state.seen > 0:
-            swing, direction, top = bottom, 1.0, high
-        elif low <= top * down and state.seen > 0:
-            swing, direction, bottom = top, -1.0, low
-    elif direction > 0.0:
-        if high <= state.high and low <= top * down:
-            swing, direction, bottom = top, -1.0, low
-    elif low >= state.low and high >= bottom * up:
+    top = high if state.count == 0 or high > state.high else state.high
+    bottom = low if state.count == 0 or low < state.low else state.low
+    turned = turn(state, high, low, bottom * (1.0 + 0.01 * percent), top * (1.0 - 0.01 * percent))
+    if turned > 0.0:
         swing, direction, top = bottom, 1.0, high
+    elif turned < 0.0:
+        swing, direction, bottom = top, -1.0, low
     extreme = np.nan
     if direction != 0.0:
         extreme = top if direction > 0.0 else bottom
-    return State(state.seen + 1, top, bottom, swing, direction), (swing, direction, extreme)
+    return State(state.count + 1, top, bottom, swing, direction), (swing, direction, extreme)

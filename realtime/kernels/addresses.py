@@ -51,11 +51,11 @@ def fetch(address: int) -> None:
 def _array_of(element: types.Type) -> Any:
     @intrinsic
     def at_address(_typing: Any, address: types.Integer, count: types.Integer) -> Any:
-        made = types.Array(element, 1, "C")
+        array = types.Array(element, 1, "C")
 
         def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             start, length = arguments
-            view = context.make_array(made)(context, builder)
+            view = context.make_array(array)(context, builder)
             word = length.type
             view.data = builder.inttoptr(start, view.data.type)
             view.nitems = length
@@ -65,9 +65,9 @@ def _array_of(element: types.Type) -> Any:
             view.strides = ir.Constant(ir.ArrayType(word, 1), [ir.Constant(word, 8)])
             view.meminfo = ir.Constant(view.meminfo.type, None)
             view.parent = ir.Constant(view.parent.type, None)
-            return view._getvalue()  # noqa: SLF001  # numba's own way to finish a struct
+            return view._getvalue()  # noqa: SLF001 - numba's own way to finish a struct
 
-        return made(address, count), generate
+        return array(address, count), generate
 
     return at_address
 
@@ -92,8 +92,7 @@ def _fetch(_typing: Any, address: types.Integer) -> Any:
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         number, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
-        found = builder.module.globals.get(PREFETCH)
-        prefetch = found or ir.Function(builder.module, kind, PREFETCH)
+        prefetch = builder.module.globals.get(PREFETCH) or ir.Function(builder.module, kind, PREFETCH)
         read, near, data = ir.Constant(number, 0), ir.Constant(number, 3), ir.Constant(number, 1)
         builder.call(prefetch, [builder.inttoptr(arguments[0], pointer), read, near, data])
         return context.get_dummy_value()
@@ -101,27 +100,28 @@ def _fetch(_typing: Any, address: types.Integer) -> Any:
     return types.void(address), generate
 
 
-# numba compares the argument names of an overload with those of the function it stands for, so none has a type.
+# numba compares the argument names of an overload with those of the function it stands for, so none has a type; and it
+# wants a function of its own where a lambda looks needless.
 @overload(floats)
-def _floats_compiled(address, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001  # see above
-    return lambda address, count: _floats(address, count)  # noqa: PLW0108  # numba wants a function
+def _floats_compiled(address, count):  # type: ignore[no-untyped-def]  # see above
+    return lambda address, count: _floats(address, count)
 
 
 @overload(column)
-def _column_compiled(address, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001  # see above
-    return lambda address, count: _floats(address, count)  # noqa: PLW0108  # numba wants a function
+def _column_compiled(address, count):  # type: ignore[no-untyped-def]  # see above
+    return lambda address, count: _floats(address, count)
 
 
 @overload(integers)
-def _integers_compiled(address, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001  # see above
-    return lambda address, count: _integers(address, count)  # noqa: PLW0108  # numba wants a function
+def _integers_compiled(address, count):  # type: ignore[no-untyped-def]  # see above
+    return lambda address, count: _integers(address, count)
 
 
 @overload(fetch)
-def _fetch_compiled(address):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001  # see above
-    return lambda address: _fetch(address)  # type: ignore[call-arg]  # noqa: PLW0108  # numba fills in the first
+def _fetch_compiled(address):  # type: ignore[no-untyped-def]  # see above
+    return lambda address: _fetch(address)  # type: ignore[call-arg]  # numba fills in the first
 
 
 @overload(call)
-def _call_compiled(address, frame, at, output, parameters):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001  # see above
-    return lambda address, frame, at, output, parameters: _call(address, frame, at, output, parameters)  # type: ignore[call-arg]  # noqa: PLW0108  # numba fills in the first
+def _call_compiled(address, frame, at, output, parameters):  # type: ignore[no-untyped-def]  # see above
+    return lambda address, frame, at, output, parameters: _call(address, frame, at, output, parameters)  # type: ignore[call-arg]  # numba fills in the first

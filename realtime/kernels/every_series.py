@@ -39,6 +39,23 @@ def fetch_all(first: int, end: int) -> None:
         fetch(address)
 
 
+@kernel
+def write_frame(frame: Ints, bars: Columns, series: int, mask: int, begin: int, end: int) -> None:
+    """Write the bars' part of a frame: where the columns of a series are, and which of its bars to fold."""
+    opened_at, open_, high, low, close, volume = bars
+    before = series * 8 * close.shape[1]
+    frame[1], frame[2] = opened_at.ctypes.data + before, open_.ctypes.data + before
+    frame[3], frame[4] = high.ctypes.data + before, low.ctypes.data + before
+    frame[5], frame[6] = close.ctypes.data + before, volume.ctypes.data + before
+    frame[7], frame[8], frame[9], frame[10] = close.shape[1], mask, begin, end
+
+
+@kernel
+def fetch_recent(column: int, bar: int) -> None:
+    """Ask the memory for what nearly every indicator looks at of a column before a bar."""
+    fetch_all(column + max(0, 8 * bar - RECENT), column + 8 * bar + 8)
+
+
 @njit(SIGNATURE, cache=True, error_model="numpy", nogil=True)
 def fold_series(
     functions: Ints,
@@ -58,22 +75,15 @@ def fold_series(
 
     Unless `commit`, states stay as they are. While a block is folded, the memory already brings the next one.
     """
-    opened_at, open_, high, low, close, volume = bars
-    row_bytes, column_bytes, out_bytes = 8 * states.shape[1], 8 * close.shape[1], 8 * out.shape[1] * out.shape[2]
-    frames = np.empty((BLOCK, FRAME), np.int64)
-    scratch = np.empty(int(parameters[:, MOST - 1].max()) + 1)
-    words, given, top = frames.ctypes.data, parameters.ctypes.data, states.ctypes.data
+    row_bytes, column_bytes, out_bytes = 8 * states.shape[1], 8 * bars[4].shape[1], 8 * out.shape[1] * out.shape[2]
+    frames, scratch = np.empty((BLOCK, FRAME), np.int64), np.empty(int(parameters[:, MOST - 1].max()) + 1)
+    words, numbers, top = frames.ctypes.data, parameters.ctypes.data, states.ctypes.data
     for first in range(0, rows.shape[0], BLOCK):
         count = min(BLOCK, rows.shape[0] - first)
         for b in range(count):
             k, frame = first + b, frames[b]
-            before = rows[k] * column_bytes
-            frame[0] = top + rows[k] * row_bytes
-            frame[1], frame[2] = opened_at.ctypes.data + before, open_.ctypes.data + before
-            frame[3], frame[4] = high.ctypes.data + before, low.ctypes.data + before
-            frame[5], frame[6] = close.ctypes.data + before, volume.ctypes.data + before
-            frame[7], frame[8], frame[9], frame[10] = close.shape[1], mask, begin[k], end[k]
-            frame[11], frame[12] = out.ctypes.data + k * out_bytes, out.shape[2]
+            write_frame(frame, bars, rows[k], mask, begin[k], end[k])
+            frame[0], frame[11], frame[12] = top + rows[k] * row_bytes, out.ctypes.data + k * out_bytes, out.shape[2]
             frame[13], frame[14] = commit, scratch.ctypes.data
         for j in range(functions.shape[0]):
             following = ats[j + 1] if j + 1 < ats.shape[0] else ats[j]
@@ -83,8 +93,6 @@ def fold_series(
                     row = top + rows[k] * row_bytes
                     fetch_all(row + 8 * ats[j], row + 8 * following)
                     if j < 6:
-                        column = frames[0, 1 + j] + (rows[k] - rows[first]) * column_bytes
-                        now = 8 * (begin[k] & mask)
-                        fetch_all(column + max(0, now - RECENT), column + now + 8)
-                call(functions[j], words + 8 * b * FRAME, ats[j], outputs[j], given + 8 * j * MOST)
+                        fetch_recent(frames[0, 1 + j] + (rows[k] - rows[first]) * column_bytes, begin[k] & mask)
+                call(functions[j], words + 8 * b * FRAME, ats[j], outputs[j], numbers + 8 * j * MOST)
     scratch[0] = 0.0  # numba frees an array after its last use, and the functions know only its address

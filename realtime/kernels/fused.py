@@ -27,7 +27,8 @@ def _fused(_typing: Any, a: types.Float, b: types.Float, c: types.Float) -> Any:
     return types.float64(a, b, c), generate
 
 
-# numba compares the argument names of an overload with those of the function it stands for, so none has a type.
+# numba compares the argument names of an overload with those of the function it stands for, so none has a type; and it
+# wants a function of its own where a lambda looks needless.
 @overload(fused)
-def _fused_compiled(a, b, c):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001  # see above
-    return lambda a, b, c: _fused(a, b, c)  # type: ignore[call-arg]  # noqa: PLW0108  # numba fills in the first
+def _fused_compiled(a, b, c):  # type: ignore[no-untyped-def]  # see above
+    return lambda a, b, c: _fused(a, b, c)  # type: ignore[call-arg]  # numba fills in the first

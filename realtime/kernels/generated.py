@@ -10,8 +10,10 @@ import importlib.util
 import os
 import sys
 import typing
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numba
 
@@ -34,14 +36,14 @@ from {module} import State, step
 
 def fold(frame, at, output, parameters):
     """Fold bars of one series: see FRAME in realtime/kernels/every_series.py."""
-    given = integers(frame, {frame})
+    words = integers(frame, {frame})
     {unpack}
     {size}
-    row = floats(given[0] + 8 * at, {width})
-    count = given[7]
-    bars = Bars(column(given[1], count), column(given[2], count), column(given[3], count), column(given[4], count),
-                column(given[5], count), column(given[6], count), given[8] & {whole})
-    first, last, depth, commit = given[9], given[10], given[12], given[13] != 0
+    row = floats(words[0] + 8 * at, {width})
+    count = words[7]
+    bars = Bars(column(words[1], count), column(words[2], count), column(words[3], count), column(words[4], count),
+                column(words[5], count), column(words[6], count), words[8] & {every_bit})
+    first, last, depth, commit = words[9], words[10], words[12], words[13] != 0
     {outputs}
     state = State({load})
     {memory}
@@ -54,56 +56,69 @@ def fold(frame, at, output, parameters):
 
 MEMORY = """memory = row[{at} : {at} + size]
     if not commit:
-        scratch = floats(given[14], size)
+        scratch = floats(words[14], size)
         for m in range(size):
             scratch[m] = memory[m]
         memory = scratch"""
-KEPT: list[object] = []
-"""Machine code lives as long as the object that holds it."""
+LOADED: list[object] = []
+"""Compiled folds: machine code lives as long as the object that holds it."""
 SIGNATURE = "void(int64, int64, int64, int64)"
 
 
 def write(module: ModuleType) -> str:
     """Fill the template for one indicator."""
-    state, parameters = module.State, module.PARAMETERS[0]
-    hints, width, has_memory = typing.get_type_hints(state), len(state._fields), hasattr(module, "memory")
-    kinds = {name: "int" if hints[name] is int else "" for name in state._fields}
-    unpack = [f"given_parameters = floats(parameters, {MOST})"] + [
-        f"{name} = {'int' if isinstance(value, int) else ''}(given_parameters[{n}])"
-        for n, (name, value) in enumerate(parameters.items())
-    ]
+    width, has_memory = len(module.State._fields), hasattr(module, "memory")
     return TEMPLATE.format(
         module=module.__name__,
         frame=FRAME,
-        whole=WHOLE,  # tells LLVM that no index under the mask is negative
-        unpack="\n    ".join(unpack),
-        size=f"size = int(given_parameters[{MOST - 1}])" if has_memory else "",
+        every_bit=WHOLE,  # tells LLVM that no index under the mask is negative
+        unpack="\n    ".join(_unpack(module.PARAMETERS[0])),
+        size=f"size = int(numbers[{MOST - 1}])" if has_memory else "",
         width=f"{width} + size" if has_memory else width,
-        outputs="\n    ".join(
-            f"output_{j} = floats(given[11] + 8 * (output + {j}) * depth, depth)" for j in range(len(module.OUTPUTS))
-        ),
-        load=", ".join(f"{kind}(row[{n}])" for n, kind in enumerate(kinds.values())),
+        outputs="\n    ".join(f"output_{j} = {_output(j)}" for j in range(len(module.OUTPUTS))),
+        load=", ".join(_load(module.State)),
         memory=MEMORY.format(at=width) if has_memory else "",
         memory_argument="memory, " if has_memory else "",
-        arguments="".join(f", {name}" for name in parameters),
+        arguments="".join(f", {name}" for name in module.PARAMETERS[0]),
         store_out="\n        ".join(f"output_{j}[t] = values[{j}]" for j in range(len(module.OUTPUTS))),
-        store="\n        ".join(f"row[{n}] = state.{name}" for n, name in enumerate(state._fields)) or "pass",
+        store="\n        ".join(_store(module.State)) or "pass",
     )
+
+
+def _unpack(parameters: Mapping[str, int | float]) -> Iterator[str]:
+    yield f"numbers = floats(parameters, {MOST})"
+    for n, (name, value) in enumerate(parameters.items()):
+        yield f"{name} = {'int' if isinstance(value, int) else ''}(numbers[{n}])"
+
+
+def _output(j: int) -> str:
+    return f"floats(words[11] + 8 * (output + {j}) * depth, depth)"
+
+
+def _load(state: Any) -> Iterator[str]:
+    kinds = typing.get_type_hints(state)
+    for n, name in enumerate(state._fields):
+        yield f"{'int' if kinds[name] is int else ''}(row[{n}])"
+
+
+def _store(state: Any) -> Iterator[str]:
+    for n, name in enumerate(state._fields):
+        yield f"row[{n}] = state.{name}"
 
 
 def digest(module: ModuleType, text: str) -> str:
     """Return the hash of a fold and of every file of ours whose code is inlined into it."""
-    found, waiting = {module.__name__}, [module, sys.modules[KERNEL]]
-    result = hashlib.sha256(text.encode())
+    names, waiting = {module.__name__}, [module, sys.modules[KERNEL]]
+    sources = hashlib.sha256(text.encode())
     while waiting:
-        one = waiting.pop(0)
-        result.update(Path(str(one.__file__)).read_bytes())
-        for value in vars(one).values():
+        source = waiting.pop(0)
+        sources.update(Path(str(source.__file__)).read_bytes())
+        for value in vars(source).values():
             owner = getattr(getattr(value, "py_func", value), "__module__", None) or ""
-            if owner.startswith("realtime.") and owner not in found:
-                found.add(owner)
+            if owner.startswith("realtime.") and owner not in names:
+                names.add(owner)
                 waiting.append(sys.modules[owner])
-    return result.hexdigest()[:12]
+    return sources.hexdigest()[:12]
 
 
 def place(module: ModuleType) -> Path:
@@ -119,7 +134,7 @@ def place(module: ModuleType) -> Path:
 
 
 def is_compiled(module: ModuleType) -> bool:
-    """Tell whether the cache holds this fold's machine code."""
+    """Whether the cache holds this fold's machine code."""
     return any(FOLDS.glob(f"*/{place(module).stem}.fold-*.nbi"))
 
 
@@ -129,17 +144,17 @@ def load(module: ModuleType) -> int:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise ImportError(path)
-    made = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = made  # numba finds the module by name when it reads its cache
-    spec.loader.exec_module(made)
+    generated = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = generated  # numba finds the module by name when it reads its cache
+    spec.loader.exec_module(generated)
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]  # set by numba at import
-        PLAIN[id(made.fold)] = made.fold
-        return id(made.fold)
+        PLAIN[id(generated.fold)] = generated.fold
+        return id(generated.fold)
     elsewhere = numba.config.CACHE_DIR  # type: ignore[attr-defined]  # set by numba at import
     numba.config.CACHE_DIR = str(FOLDS)  # type: ignore[attr-defined]  # read when a function is decorated
     try:
-        compiled = numba.cfunc(SIGNATURE, cache=True, error_model="numpy")(made.fold)
+        compiled = numba.cfunc(SIGNATURE, cache=True, error_model="numpy")(generated.fold)
     finally:
         numba.config.CACHE_DIR = elsewhere  # type: ignore[attr-defined]  # as it was
-    KEPT.append(compiled)
+    LOADED.append(compiled)
     return int(compiled.address or 0)

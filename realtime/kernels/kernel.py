@@ -57,9 +57,9 @@ def compiled(function: Function) -> Function:
 def sources() -> list[Path]:
     """Return every file whose change must recompile the kernels: numba itself only looks at the file of the loop."""
     root = Path(__file__).parents[1]
-    every = sorted(path for room in COMPILED for path in (root / room).glob("*.py"))
+    files = sorted(path for room in COMPILED for path in (root / room).glob("*.py"))
     marks = (b"@kernel", b"@compiled")
-    return [p for p in every if p.name in {"kernel.py", "grid.py"} or any(mark in p.read_bytes() for mark in marks)]
+    return [p for p in files if p.name in {"kernel.py", "grid.py"} or any(mark in p.read_bytes() for mark in marks)]
 
 
 def fingerprint() -> str:

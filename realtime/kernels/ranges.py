@@ -8,9 +8,9 @@ MOVE_WEIGHT = 2.0 * math.log(2.0) - 1.0
 
 
 @kernel
-def true_range(high: float, low: float, before: float, seen: int) -> float:
+def true_range(high: float, low: float, before: float, count: int) -> float:
     """Return the bar's range joined with the close before it; the first bar has its own range only (Wilder)."""
-    if seen > 0:
+    if count > 0:
         high = before if before > high else high
         low = before if before < low else low
     return high - low

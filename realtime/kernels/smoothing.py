@@ -1,8 +1,8 @@
 """Exponential averages, the recursions inside half of the indicators.
 
 Both start as the plain mean of their first `length` values (built up as a running mean, so that a constant input
-gives exactly that constant) and recurse from there. `seen` counts the values taken before this one; a negative
-`seen` means that the input does not exist yet. A value is ready once `seen >= length - 1`.
+gives exactly that constant) and recurse from there. `count` is the number of values before this one; a negative
+`count` means that the input does not exist yet. A value is ready once `count >= length - 1`.
 """
 
 import math
@@ -12,40 +12,40 @@ from realtime.kernels.kernel import kernel
 
 
 @kernel
-def smooth(seen: int, average: float, value: float, length: int, weight: float) -> float:
+def smooth(count: int, average: float, value: float, length: int, weight: float) -> float:
     """Fold one value into an exponential average with this weight."""
-    if seen >= length:
+    if count >= length:
         average = fused(value - average, weight, average)
-    elif seen >= 0:
-        average += (value - average) / (seen + 1)
+    elif count >= 0:
+        average += (value - average) / (count + 1)
     return average
 
 
 @kernel
-def ema(seen: int, average: float, value: float, length: int) -> float:
+def ema(count: int, average: float, value: float, length: int) -> float:
     """Fold one value into EMA(length): weight 2 / (length + 1)."""
-    return smooth(seen, average, value, length, 2.0 / (length + 1))
+    return smooth(count, average, value, length, 2.0 / (length + 1))
 
 
 @kernel
-def rma(seen: int, average: float, value: float, length: int) -> float:
+def rma(count: int, average: float, value: float, length: int) -> float:
     """Fold one value into Wilder's RMA(length): weight 1 / length."""
-    return smooth(seen, average, value, length, 1.0 / length)
+    return smooth(count, average, value, length, 1.0 / length)
 
 
 @kernel
-def gain_and_loss(seen: int, gain: float, loss: float, change: float, length: int) -> tuple[float, float]:
-    """Fold the change of close `seen` into the averages of gains and losses inside RSI; the first close has none."""
+def gain_and_loss(count: int, gain: float, loss: float, change: float, length: int) -> tuple[float, float]:
+    """Fold the change of close `count` into the averages of gains and losses inside RSI; the first close has none."""
     up = change if change > 0.0 else 0.0
     down = -change if change < 0.0 else 0.0
-    return rma(seen - 1, gain, up, length), rma(seen - 1, loss, down, length)
+    return rma(count - 1, gain, up, length), rma(count - 1, loss, down, length)
 
 
 @kernel
 def share(part: float, rest: float, otherwise: float) -> float:
     """Return part / (part + rest) in percent, and `otherwise` where both are nothing."""
-    whole = part + rest
-    return 100.0 * part / whole if whole > 0.0 else otherwise
+    total = part + rest
+    return 100.0 * part / total if total > 0.0 else otherwise
 
 
 def ema_settles(length: int) -> int:

@@ -1,7 +1,7 @@
 """Means, sums, variances and extremes over the last `length` values of a column.
 
-`column[k & mask]` is value k and `column[i & mask]` the newest; `seen` counts the values before it, so the window is
-full once `seen >= length - 1`. The column is one of the bars or a ring in an indicator's own memory (`ring`).
+`column[k & mask]` is value k and `column[i & mask]` the newest; `count` values came before it, so the window is full
+once `count >= length - 1`. The column is one of the bars or a ring in an indicator's own memory (`ring`).
 
 A running sum forgets nothing: what was rounded away while a huge value was inside stays wrong after it has left. So
 every REFRESH bars (a mask), and as soon as a sum has lost three digits to cancellation, the window is summed afresh.
@@ -27,13 +27,13 @@ def ring(length: int) -> int:
 
 
 @kernel
-def mean_over(column: Floats, mask: int, i: int, seen: int, mean: float, length: int) -> float:
+def mean_over(column: Floats, mask: int, i: int, count: int, mean: float, length: int) -> float:
     """Return the mean of the window, given the mean one bar before. A constant gives exactly itself."""
     mask &= WHOLE
     new = column[i & mask]
-    if seen < length:
-        mean += (new - mean) / (seen + 1)
-    elif seen & REFRESH != 0:
+    if count < length:
+        mean += (new - mean) / (count + 1)
+    elif count & REFRESH != 0:
         mean = fused(new - column[(i - length) & mask], 1.0 / length, mean)
     else:
         rest = 0.0
@@ -45,14 +45,14 @@ def mean_over(column: Floats, mask: int, i: int, seen: int, mean: float, length:
 
 @kernel
 def sum_over(
-    column: Floats, mask: int, i: int, seen: int, total: float, peak: float, length: int
+    column: Floats, mask: int, i: int, count: int, total: float, peak: float, length: int
 ) -> tuple[float, float]:
     """Return the sum of a window of values that are never negative, and the largest since it was summed afresh."""
     mask &= WHOLE
     total += column[i & mask]
-    if seen >= length:
+    if count >= length:
         total -= column[(i - length) & mask]
-        if seen & REFRESH == 0 or total < peak * LOST:
+        if count & REFRESH == 0 or total < peak * LOST:
             total = 0.0
             for k in range(i - length + 1, i + 1):
                 total += column[k & mask]
@@ -62,7 +62,7 @@ def sum_over(
 
 @kernel
 def variance_over(
-    column: Floats, mask: int, i: int, seen: int, origin: float, mean: float, squares: float, peak: float, length: int
+    column: Floats, mask: int, i: int, count: int, origin: float, mean: float, squares: float, peak: float, length: int
 ) -> tuple[float, float, float, float]:
     """Return an origin, the window's mean above it, its squared deviations summed, and the largest such sum so far.
 
@@ -71,16 +71,16 @@ def variance_over(
     """
     mask &= WHOLE
     new = column[i & mask]
-    if seen < length:
-        origin = new if seen == 0 else origin
+    if count < length:
+        origin = new if count == 0 else origin
         change = new - origin - mean
-        mean += change / (seen + 1)
+        mean += change / (count + 1)
         squares += change * (new - origin - mean)
     else:
         old, before = column[(i - length) & mask], mean
         mean += (new - old) * (1.0 / length)
         squares += (new - old) * ((new - origin - mean) + (old - origin - before))
-        if seen & REFRESH == 0 or squares < peak * LOST:
+        if count & REFRESH == 0 or squares < peak * LOST:
             origin, mean, squares = new, 0.0, 0.0
             for k in range(i - length + 1, i):
                 mean += column[k & mask] - new
@@ -98,10 +98,10 @@ def deviation(squares: float, count: int) -> float:
 
 
 @kernel
-def highest_at(column: Floats, mask: int, i: int, seen: int, at: int, length: int) -> int:
+def highest_at(column: Floats, mask: int, i: int, count: int, at: int, length: int) -> int:
     """Return the index of the window's highest value (the newest of equals), given that of one bar before."""
     mask &= WHOLE
-    if seen == 0:
+    if count == 0:
         return i
     if at > i - length:
         return i if column[i & mask] >= column[at & mask] else at
@@ -114,10 +114,10 @@ def highest_at(column: Floats, mask: int, i: int, seen: int, at: int, length: in
 
 
 @kernel
-def lowest_at(column: Floats, mask: int, i: int, seen: int, at: int, length: int) -> int:
+def lowest_at(column: Floats, mask: int, i: int, count: int, at: int, length: int) -> int:
     """Return the index of the window's lowest value (the newest of equals), given that of one bar before."""
     mask &= WHOLE
-    if seen == 0:
+    if count == 0:
         return i
     if at > i - length:
         return i if column[i & mask] <= column[at & mask] else at
@@ -135,7 +135,7 @@ def extremes_over(
     lows: Floats,
     mask: int,
     i: int,
-    seen: int,
+    count: int,
     place: int,
     top: float,
     bottom: float,
@@ -150,7 +150,7 @@ def extremes_over(
     """
     mask &= WHOLE
     high, low = highs[i & mask], lows[i & mask]
-    if seen == 0:
+    if count == 0:
         top, bottom = high, low
     elif place == 0:
         top, bottom = highs[(i - 1) & mask], lows[(i - 1) & mask]
@@ -193,15 +193,15 @@ def distance_over(column: Floats, mask: int, i: int, mean: float, length: int) -
 
 @kernel
 def smoothed_twice(
-    memory: Floats, seen: int, value: float, slow: float, mean: float, length: int, again: int
+    memory: Floats, count: int, value: float, slow: float, mean: float, length: int, again: int
 ) -> tuple[float, float]:
     """Return the SMA(length) of a value and the SMA(again) of that; the memory is a ring for each, of equal size."""
-    if seen >= 0:
+    if count >= 0:
         half = memory.shape[0] // 2
         values, slows = memory[:half], memory[half:]
-        values[seen & (half - 1)] = value
-        slow = mean_over(values, half - 1, seen, seen, slow, length)
-        then = seen - length + 1
+        values[count & (half - 1)] = value
+        slow = mean_over(values, half - 1, count, count, slow, length)
+        then = count - length + 1
         if then >= 0:
             slows[then & (half - 1)] = slow
             mean = mean_over(slows, half - 1, then, then, mean, again)
@@ -210,18 +210,18 @@ def smoothed_twice(
 
 @kernel
 def weighted_over(
-    column: Floats, mask: int, i: int, seen: int, mean: float, weighted: float, length: int
+    column: Floats, mask: int, i: int, count: int, mean: float, weighted: float, length: int
 ) -> tuple[float, float]:
     """Return the window's mean and its mean with weights 1 to `length`, the newest counting most."""
     mask &= WHOLE
     new = column[i & mask]
-    if seen < length:
-        weighted += (new - weighted) * (2.0 / (seen + 2))
-    elif seen & REFRESH != 0:
+    if count < length:
+        weighted += (new - weighted) * (2.0 / (count + 2))
+    elif count & REFRESH != 0:
         weighted += (new - mean) * (2.0 / (length + 1))
     else:
         rest = 0.0
         for k in range(1, length):
             rest += k * (column[(i - length + k) & mask] - new)
         weighted = new + rest * 2.0 / (length * (length + 1))
-    return mean_over(column, mask, i, seen, mean, length), weighted
+    return mean_over(column, mask, i, count, mean, length), weighted

@@ -24,11 +24,16 @@ SIGNALS = Dataset(
     "signals",
     pa.schema(
         [
-            *_SERIES, *_TIMES, pa.field("score", pa.float64()), pa.field("confidence", pa.float64()),
-            pa.field("close", pa.float64()), pa.field("simulated", pa.bool_()), pa.field("document", pa.string()),
+            *_SERIES,
+            *_TIMES,
+            pa.field("score", pa.float64()),
+            pa.field("confidence", pa.float64()),
+            pa.field("close", pa.float64()),
+            pa.field("simulated", pa.bool_()),
+            pa.field("document", pa.string()),
         ]
     ),
     key=_KEY,
     time="opened_at",
-)  # fmt: skip
+)
 """`document`: the signal as it was published, JSON."""

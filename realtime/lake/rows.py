@@ -1,6 +1,6 @@
 """Messages of the event log to rows of the lake."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -40,26 +40,26 @@ def rows_of(message: Message, *, simulated: bool) -> Rows | Trades | None:
     if message.position.topic == TRADES_TOPIC:
         return _market(message)
     match decode(message.payload):
-        case Candles() as one:
-            records = np.frombuffer(one.rows, CANDLE)
-            return Rows(CANDLES, candle_frame(*_series(one.series), records, simulated=simulated))
-        case Indicators() as one:
-            return Rows(INDICATORS, _indicators(one, simulated=simulated))
-        case Signals() as one:
-            return Rows(SIGNALS, _signals(one.documents))
+        case Candles() as candles:
+            records = np.frombuffer(candles.rows, CANDLE)
+            return Rows(CANDLES, candle_frame(*_series(candles.series), records, simulated=simulated))
+        case Indicators() as indicators:
+            return Rows(INDICATORS, _indicators(indicators, simulated=simulated))
+        case Signals() as signals:
+            return Rows(SIGNALS, _signals(signals.documents))
     return None
 
 
 def _market(message: Message) -> Rows | Trades | None:
     match decode_market(message.payload):
-        case Trades(records=records) as one if records:
-            if int(one.rows()["symbol"].max()) >= len(one.symbols):
+        case Trades(records=records) as trades if records:
+            if int(trades.rows()["symbol"].max()) >= len(trades.symbols):
                 raise InputError("trades of a symbol that the message does not name")
-            return one
-        case Gap() as one:
-            return Rows(GAPS, gap_frame([(one, message.appended_at)]))
-        case Funding() as one:
-            return Rows(FUNDING, funding_frame([one]))
+            return trades
+        case Gap() as gap:
+            return Rows(GAPS, gap_frame([(gap, message.appended_at)]))
+        case Funding() as funding:
+            return Rows(FUNDING, funding_frame([funding]))
     return None
 
 
@@ -75,21 +75,31 @@ def _series(names: list[str]) -> tuple[list[str], list[str], list[str]]:
     return exchanges, symbols, timeframes
 
 
-def _indicators(one: Indicators, *, simulated: bool) -> pl.DataFrame:
-    values = np.frombuffer(one.values).reshape(len(one.series), len(one.columns))
-    told = {name: pl.Series(np.ascontiguousarray(values[:, k])).fill_nan(None) for k, name in enumerate(one.columns)}
-    for name, numbers in (("opened_at", one.opened_at), ("known_at", one.known_at), ("revision", one.revisions),
-                          ("bars", one.bars)):  # fmt: skip
-        told[name] = pl.Series(np.frombuffer(numbers, np.int64))
-    for name, texts in zip(("exchange", "symbol", "timeframe"), _series(one.series), strict=True):
-        told[name] = pl.Series(texts, dtype=pl.String)
-    told["simulated"] = pl.Series([simulated] * len(one.series), dtype=pl.Boolean)
-    nothing = pl.Series([None] * len(one.series), dtype=pl.Float64)  # a column that the message's code did not know
-    columns = INDICATORS.columns
-    return pl.DataFrame({name: told.get(name, nothing) for name in columns}).cast(dict(columns))  # type: ignore[arg-type]
+def _indicators(message: Indicators, *, simulated: bool) -> pl.DataFrame:
+    count = len(message.series)
+    values = np.frombuffer(message.values).reshape(count, len(message.columns))
+    series = {
+        name: pl.Series(np.ascontiguousarray(values[:, k])).fill_nan(None) for k, name in enumerate(message.columns)
+    }
+    for name, numbers in (
+        ("opened_at", message.opened_at),
+        ("known_at", message.known_at),
+        ("revision", message.revisions),
+        ("bars", message.bars),
+    ):
+        series[name] = pl.Series(np.frombuffer(numbers, np.int64))
+    for name, texts in zip(("exchange", "symbol", "timeframe"), _series(message.series), strict=True):
+        series[name] = pl.Series(texts, dtype=pl.String)
+    series["simulated"] = pl.Series([simulated] * count, dtype=pl.Boolean)
+    nothing = pl.Series([None] * count, dtype=pl.Float64)  # a column that the message's code did not know
+    return _table({name: series.get(name, nothing) for name in INDICATORS.columns}, INDICATORS)
 
 
 def _signals(documents: list[bytes]) -> pl.DataFrame:
-    rows = [{**msgspec.json.decode(one), "document": one.decode()} for one in documents]
-    columns = SIGNALS.columns
-    return pl.DataFrame([{name: row[name] for name in columns} for row in rows]).cast(dict(columns))  # type: ignore[arg-type]
+    rows = [{**msgspec.json.decode(document), "document": document.decode()} for document in documents]
+    return _table([{name: row[name] for name in SIGNALS.columns} for row in rows], SIGNALS)
+
+
+def _table(columns_or_rows: Any, dataset: Dataset) -> pl.DataFrame:
+    types: Any = dict(dataset.columns)
+    return pl.DataFrame(columns_or_rows).cast(types)

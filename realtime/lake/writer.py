@@ -37,33 +37,33 @@ class Sink:
         self.rows = 0
         self._frames: list[pl.DataFrame] = []
         self._trades: list[Trades] = []
-        self.told_at = lake.now()
+        self.saved_at = lake.now()
         self._lake = lake
-        self._held = {_name(place): latest(lake, dataset).offsets.get(_name(place), 0) for place in positions}
-        self.offsets = {place: self._held[_name(place)] for place in positions}
+        self._saved = {_name(place): latest(lake, dataset).offsets.get(_name(place), 0) for place in positions}
+        self.offsets = {place: self._saved[_name(place)] for place in positions}
 
-    def take(self, found: pl.DataFrame | Trades) -> None:
+    def take(self, rows: pl.DataFrame | Trades) -> None:
         """Hold rows until the next flush; trades come in so many messages that they are turned into rows together."""
-        if isinstance(found, Trades):
-            self._trades.append(found)
-            self.rows += len(found.records) // TRADE.itemsize
+        if isinstance(rows, Trades):
+            self._trades.append(rows)
+            self.rows += len(rows.records) // TRADE.itemsize
         else:
-            self._frames.append(found)
-            self.rows += len(found)
+            self._frames.append(rows)
+            self.rows += len(rows)
 
     def flush(self) -> None:
         """Write what is held and the offsets, both or neither. Raises UnavailableError and holds everything."""
         offsets = {_name(place): offset for place, offset in self.offsets.items()}
-        quiet = not self.rows and self._lake.now() - self.told_at < QUIET
-        if quiet or offsets == self._held:
+        quiet = not self.rows and self._lake.now() - self.saved_at < QUIET
+        if quiet or offsets == self._saved:
             return
         if self._trades:
             self._frames, self._trades = [*self._frames, trades_frame(self._trades)], []
         rows = pl.concat([pl.DataFrame(schema=self.dataset.columns), *self._frames])
-        manifest = append(self._lake, self.dataset, rows, offsets, self._held)
+        manifest = append(self._lake, self.dataset, rows, offsets, self._saved)
         metrics.ROWS.labels(self.dataset.name).inc(len(rows))
         metrics.VERSION.labels(self.dataset.name).set(manifest.version)
-        self._held, self._frames, self.rows, self.told_at = offsets, [], 0, self._lake.now()
+        self._saved, self._frames, self.rows, self.saved_at = offsets, [], 0, self._lake.now()
 
 
 class Writer:
@@ -82,7 +82,7 @@ class Writer:
             for place in sink.offsets:
                 self._check(sink, place)
         self.offsets = {
-            place: min(self.sinks[one.name].offsets[place] for one in FEEDS[place.topic])
+            place: min(self.sinks[dataset.name].offsets[place] for dataset in FEEDS[place.topic])
             for sink in self.sinks.values()
             for place in sink.offsets
         }
@@ -96,10 +96,10 @@ class Writer:
         """Read and hold; return how many messages there were. Nothing is read while too much is held."""
         if self.rows >= MOST_ROWS:
             return 0
-        found = self.log.read(self.offsets, most=MOST, wait_ms=wait_ms)
-        for message in found:
+        messages = self.log.read(self.offsets, most=MOST, wait_ms=wait_ms)
+        for message in messages:
             self._take(message)
-        return len(found)
+        return len(messages)
 
     def flush(self) -> None:
         """Write every dataset; one that cannot be written is named and tried again at the next flush."""
@@ -135,15 +135,15 @@ class Writer:
 
     def _check(self, sink: Sink, place: Position) -> None:
         """Begin where the log begins; what it has lost before we read it becomes a gap record."""
-        begin, end, held = self.log.begin(place), self.log.end(place), sink.offsets[place]
-        if held > end:
+        begin, end, offset = self.log.begin(place), self.log.end(place), sink.offsets[place]
+        if offset > end:
             raise InputError(
-                f"the lake has read {place.topic}[{place.partition}] up to {held}, but the log ends at {end}: it is "
+                f"the lake has read {place.topic}[{place.partition}] up to {offset}, but the log ends at {end}: it is "
                 "another log. Keep its lake with it: set CAP_DATA_DIRECTORY or CAP_LAKE_URL"
             )
-        if held < begin:
-            if held and sink.dataset is FEEDS[place.topic][0]:
-                self._lost(place, begin - held)
+        if offset < begin:
+            if offset and sink.dataset is FEEDS[place.topic][0]:
+                self._lost(place, begin - offset)
             sink.offsets[place] = begin
 
     def _lost(self, place: Position, count: int) -> None:

@@ -29,9 +29,9 @@ def lag(values: Floats, bars: int) -> Floats:
     >>> lag(np.array([1.0, 2.0, 3.0]), 2)
     array([nan, nan,  1.])
     """
-    made = np.full(len(values), np.nan)
-    made[bars:] = values[: max(len(values) - bars, 0)]
-    return made
+    before = np.full(len(values), np.nan)
+    before[bars:] = values[: max(len(values) - bars, 0)]
+    return before
 
 
 def _fold(operation: Callable[[Floats, Floats], Any], values: Floats, bars: int) -> Floats:
@@ -42,8 +42,8 @@ def _fold(operation: Callable[[Floats, Floats], Any], values: Floats, bars: int)
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:
-    made: Floats = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0.0)
-    return made
+    ratio: Floats = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0.0)
+    return ratio
 
 
 def _log_return(close: Floats, bars: int) -> Floats:

@@ -2,7 +2,7 @@
 
 The hash is checked before a byte is parsed, every class is compared with a list of ours, and nothing else is loaded.
 
-The champion lies in a folder: `champion.json` tells about it and names its file by hash. Files stay as they are, so
+The champion lies in a folder: `champion.json` describes it and names its file by hash. Files stay as they are, so
 that what an earlier champion said can be computed again; a new champion is a new `champion.json`, put there by rename.
 """
 
@@ -36,7 +36,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class Champion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `champion.json` tells: whose probability it is, from which inputs, and what may be said of it."""
+    """What `champion.json` says: whose probability it is, from which inputs, and what may be said of it."""
 
     name: str  # of the model in the registry
     version: str  # of the model in the registry
@@ -53,9 +53,9 @@ class Champion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     simulated: bool  # whether it learned from simulated candles
 
 
-def champion_path(given: Settings) -> Path:
-    """Return where the champion is told about; its file lies beside it as `{sha256}.skops`."""
-    return given.data_directory / "models" / "champion.json"
+def champion_path(config: Settings) -> Path:
+    """Return where the champion's metadata lies; its file lies beside it as `{sha256}.skops`."""
+    return config.data_directory / "models" / "champion.json"
 
 
 def hand_over(path: Path, champion: Champion, content: bytes) -> None:
@@ -66,7 +66,7 @@ def hand_over(path: Path, champion: Champion, content: bytes) -> None:
 
 
 def champion(path: Path) -> Champion | None:
-    """Return what is told about the champion; None where there is none yet. Raises InputError."""
+    """Return the champion's metadata; None where there is none yet. Raises InputError."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Champion)
     except FileNotFoundError:
@@ -82,46 +82,46 @@ def digest(content: bytes) -> str:
 
 def dump(model: object) -> bytes:
     """Write a model; the same model gives the same bytes."""
-    import skops.io  # noqa: PLC0415  # takes a second, and most processes need none
+    import skops.io  # noqa: PLC0415 - takes a second, and most processes need none
 
     source = zipfile.ZipFile(io.BytesIO(skops.io.dumps(model)))
     schema = json.loads(source.read("schema.json"))
     names: dict[str, str] = {}
     numbers: dict[int, int] = {}
     text = json.dumps(_renumbered(schema, numbers, names), sort_keys=True)
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
         archive.writestr(zipfile.ZipInfo("schema.json", EPOCH), text)
         for old, new in names.items():
             archive.writestr(zipfile.ZipInfo(new, EPOCH), source.read(old))
-    return made.getvalue()
+    return content.getvalue()
 
 
 def _renumbered(node: Any, numbers: dict[int, int], names: dict[str, str]) -> Any:
     if isinstance(node, list):
-        return [_renumbered(one, numbers, names) for one in node]
+        return [_renumbered(child, numbers, names) for child in node]
     if not isinstance(node, dict):
         return node
-    made: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for key, value in node.items():
         if key == "__id__":
-            made[key] = numbers.setdefault(value, len(numbers) + 1)
+            fields[key] = numbers.setdefault(value, len(numbers) + 1)
         elif key == "file":
-            made[key] = names.setdefault(value, f"{len(names)}.{value.rpartition('.')[2]}")
+            fields[key] = names.setdefault(value, f"{len(names)}.{value.rpartition('.')[2]}")
         else:
-            made[key] = _renumbered(value, numbers, names)
-    return made
+            fields[key] = _renumbered(value, numbers, names)
+    return fields
 
 
 def load(content: bytes, sha256: str) -> Any:
     """Read a model whose hash is known. Raises InputError before anything of a wrong file is built."""
     if digest(content) != sha256:
         raise InputError(f"the model file is not the one that was registered (SHA-256 {sha256[:12]}…)")
-    import skops.io  # noqa: PLC0415  # takes a second, and most processes need none
+    import skops.io  # noqa: PLC0415 - takes a second, and most processes need none
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(one.file_size for one in archive.infolist()) > LARGEST:
+            if sum(file.file_size for file in archive.infolist()) > LARGEST:
                 raise InputError("the model file is larger than any model of ours")
         if foreign := set(skops.io.get_untrusted_types(data=content)) - TRUSTED:
             raise InputError(f"the model file holds {', '.join(sorted(foreign))}, which is not trusted")

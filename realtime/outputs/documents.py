@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from math import isnan
 
 import msgspec
 import numpy as np
@@ -25,7 +26,7 @@ def indicators_document(
     >>> document["values"], document["unconverged"]
     ({'rsi_14': 55.5, 'sma_50': None}, ['rsi_14'])
     """
-    values = [None if value != value else value for value in np.frombuffer(stored.values).tolist()]  # noqa: PLR0124 - NaN
+    values = [None if isnan(value) else value for value in np.frombuffer(stored.values).tolist()]
     warming = [
         name for name, bars, v in zip(columns, converged, values, strict=True) if v is not None and stored.bars < bars
     ]

@@ -1,4 +1,4 @@
-"""JSON of candles and indicators, as fast as the engine publishes them; equal to the documents in `outputs.py`."""
+"""JSON of candles and indicators, as fast as the engine publishes them; equal to those of `outputs/documents.py`."""
 
 import hashlib
 import struct
@@ -17,11 +17,28 @@ _encode = msgspec.json.Encoder().encode
 
 
 def candle_json(row: bytes, *, forming: bool = False, simulated: bool = False) -> bytes:
-    """Write one CANDLE row as `outputs.candle_document` says it."""
+    """Write one CANDLE row as `documents.candle_document` says it."""
     (
-        opened_at, known_at, open_, high, low, close, volume, taker, quote_high, quote_low, count,
-        first_high, first_low, last_high, last_low, revision, quality, price, quantity,
-    ) = _ROW.unpack(row)  # fmt: skip
+        opened_at,
+        known_at,
+        open_,
+        high,
+        low,
+        close,
+        volume,
+        taker,
+        quote_high,
+        quote_low,
+        count,
+        first_high,
+        first_low,
+        last_high,
+        last_low,
+        revision,
+        quality,
+        price,
+        quantity,
+    ) = _ROW.unpack(row)
     quote = (quote_high << 64) + quote_low
     vwap = f'"{decimal_text((quote * 200 + volume) // (2 * volume), price + 2)}"' if volume else "null"
     return (
@@ -38,16 +55,16 @@ def candle_json(row: bytes, *, forming: bool = False, simulated: bool = False) -
 
 
 def hashed(series: str, document: bytes) -> str:
-    """Return `outputs.candle_hash` of a candle's document (neither forming nor simulated)."""
+    """Return `documents.candle_hash` of a candle's document (neither forming nor simulated)."""
     return hashlib.sha256(b'["' + series.encode() + b'",' + document + b"]").hexdigest()
 
 
 def indicators_json(stored: StoredIndicators, *, forming: bool = False, simulated: bool = False) -> bytes:
-    """Write one row of indicators as `outputs.indicators_document` says it."""
+    """Write one row of indicators as `documents.indicators_document` says it."""
     return _encode(indicators_document(columns(), converged(), stored, forming=forming, simulated=simulated))
 
 
 @cache
 def converged() -> tuple[int, ...]:
     """Return, per column, after how many bars a value no longer depends on where the history began."""
-    return tuple(one.converged for one in indicators() for _ in one.columns)
+    return tuple(indicator.converged for indicator in indicators() for _ in indicator.columns)

@@ -53,7 +53,7 @@ class Candles(msgspec.Struct, frozen=True, array_like=True, tag="candles"):
 
 
 class Indicators(msgspec.Struct, frozen=True, array_like=True, tag="indicators"):
-    """Message of INDICATORS_TOPIC: one row of `columns` float64 per bar; a revision tells all later bars it changes."""
+    """Message of INDICATORS_TOPIC: one row of `columns` float64 per bar; a revision has all bars that it changes."""
 
     kind: int
     columns: list[str]

@@ -116,9 +116,9 @@ class Pushing:
     def _progress(self, lines: Ints) -> Ints:
         """Return a number per line that grows with every trade of it or of its members."""
         grid = self.board.grid
-        own = grid.taken[lines]
+        own = grid.trade_counts[lines]
         parts = grid.members[lines]
-        progress: Ints = own + np.where(parts >= 0, grid.taken[parts], 0).sum(axis=1)
+        progress: Ints = own + np.where(parts >= 0, grid.trade_counts[parts], 0).sum(axis=1)
         return progress
 
     def _push(self, lines: Ints) -> None:

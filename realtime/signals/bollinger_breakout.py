@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from realtime.kernels.kernel import Floats
-from realtime.signals.view import View
+from realtime.signals import View
 
 WEIGHT = 1.0
 PERCENT_B = "bollinger_20_2_percent_b"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from realtime.kernels.kernel import Floats
-from realtime.signals.view import View
+from realtime.signals import View
 
 WEIGHT = 1.0
 HISTOGRAM = "macd_12_26_9_histogram"

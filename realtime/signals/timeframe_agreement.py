@@ -9,7 +9,7 @@ import numpy as np
 
 from ingestion.market import Timeframe
 from realtime.kernels.kernel import Floats
-from realtime.signals.view import View
+from realtime.signals import View
 
 WEIGHT = 1.0
 LONGER = (Timeframe.M5, Timeframe.M15, Timeframe.H1, Timeframe.H4, Timeframe.D1)
@@ -25,6 +25,6 @@ def rule(view: View) -> Floats:
     return values
 
 
-def reason(value: float, at: Mapping[str, float]) -> str:  # noqa: ARG001 - every rule's shape
+def reason(value: float, at: Mapping[str, float]) -> str:
     """Say which way the longer timeframes point."""
     return f"longer timeframes point {'up' if value > 0 else 'down'} ({abs(value):.0%} agreement)"

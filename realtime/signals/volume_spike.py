@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from realtime.kernels.kernel import Floats
-from realtime.signals.view import View
+from realtime.signals import View
 
 WEIGHT = 0.75
 BARS = 20

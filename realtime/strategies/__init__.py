@@ -29,8 +29,8 @@ INTENTS = ("target", "limit", "trigger", "stop", "take", "trail")
 
 @cache
 def names() -> tuple[str, ...]:
-    """Return the names of all strategies."""
-    return tuple(sorted(found.name for found in pkgutil.iter_modules(__path__)))
+    """Return the names of all strategies, in the order of the alphabet."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
 @cache
@@ -50,20 +50,20 @@ def strategy(name: str, parameters: Parameters | None = None) -> Indicator:
     """Return a compiled strategy with its defaults replaced by these parameters. Raises InputError on unknown ones."""
     module = module_of(name)
     defaults: Parameters = module.PARAMETERS[0]
-    given = dict(parameters or {})
-    if unknown := sorted(set(given) - set(defaults)):
+    replaced = dict(parameters or {})
+    if unknown := sorted(set(replaced) - set(defaults)):
         raise InputError(f"{name} has no parameter {', '.join(unknown)}; it has {', '.join(defaults) or 'none'}")
-    for key, value in given.items():
-        whole = isinstance(defaults[key], int)
-        if not value > 0 or (whole and value != int(value)) or value > 10_000:
+    for key, value in replaced.items():
+        integral = isinstance(defaults[key], int)
+        if not value > 0 or (integral and value != int(value)) or value > 10_000:
             raise InputError(
-                f"{name}: {key} must be {'a whole number' if whole else 'a number'} in (0, 10000]: {value}"
+                f"{name}: {key} must be {'a whole number' if integral else 'a number'} in (0, 10000]: {value}"
             )
-        given[key] = int(value) if whole else float(value)
-    return Indicator(module, {**defaults, **given}, _address(name), 0, 0)
+        replaced[key] = int(value) if integral else float(value)
+    return Indicator(module, {**defaults, **replaced}, _address(name), 0, 0)
 
 
-def intents(chosen: Indicator, columns: Mapping[str, Floats], timeframe: Timeframe) -> Floats:
+def intents(strategy: Indicator, columns: Mapping[str, Floats], timeframe: Timeframe) -> Floats:
     """Fold whole columns (`opened_at open high low close volume`) and return (INTENTS, bars)."""
-    feed = getattr(chosen.module, "feed", None)
-    return batch(chosen, feed(columns, timeframe) if feed else columns)
+    feed = getattr(strategy.module, "feed", None)
+    return batch(strategy, feed(columns, timeframe) if feed else columns)

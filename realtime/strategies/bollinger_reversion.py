@@ -14,7 +14,7 @@ PARAMETERS = ({"length": 20, "deviations": 2.0, "stop": 3.0},)
 OUTPUTS = ("target", "limit", "trigger", "stop", "take", "trail")
 
 
-def warmup(length: int, deviations: float, stop: float) -> tuple[int, ...]:  # noqa: ARG001  # called with all parameters
+def warmup(length: int, deviations: float, stop: float) -> tuple[int, ...]:
     """Return the first bar that each output may be known at."""
     return (length - 1,) * 6
 
@@ -22,7 +22,7 @@ def warmup(length: int, deviations: float, stop: float) -> tuple[int, ...]:  # n
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     origin: float = 0.0
     mean: float = 0.0
     squares: float = 0.0
@@ -38,9 +38,9 @@ def step(
 ) -> tuple[State, tuple[float, float, float, float, float, float]]:
     """Fold one bar."""
     close = bars.close[i & bars.mask]
-    before = Bands(state.seen, state.origin, state.mean, state.squares, state.peak)
+    before = Bands(state.count, state.origin, state.mean, state.squares, state.peak)
     bands, (upper, middle, lower, _, _) = bollinger(before, bars, i, length, deviations)
-    ranges, (reach,) = atr(Atr(state.seen, state.close, state.range), bars, i, length)
+    ranges, (reach,) = atr(Atr(state.count, state.close, state.range), bars, i, length)
     side = state.side
     if side * (close - middle) >= 0.0:  # back at the middle, or flat; false while NaN
         side = 0.0
@@ -51,7 +51,5 @@ def step(
     entered = abs(side - state.side) * abs(side) > 0.0
     target = side if side != state.side else np.nan
     away = close - side * stop * reach if entered else np.nan
-    after = State(
-        bands.seen, bands.origin, bands.mean, bands.squares, bands.peak, ranges.close, ranges.mean, side
-    )  # fmt: skip
+    after = State(bands.count, bands.origin, bands.mean, bands.squares, bands.peak, ranges.close, ranges.mean, side)
     return after, (target, np.nan, np.nan, away, np.nan, np.nan)

@@ -3,6 +3,7 @@
 Source: Richard Donchian's channel rule, with the shorter exit channel of Richard Dennis' Turtles (1983).
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ def memory(entry: int, leave: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     place: int = 0
     top: float = 0.0
     bottom: float = 0.0
@@ -45,19 +46,17 @@ def step(
     state: State, memory: Floats, bars: Bars, i: int, entry: int, leave: int
 ) -> tuple[State, tuple[float, float, float, float, float, float]]:
     """Fold one bar."""
-    close, seen = bars.close[i & bars.mask], state.seen
-    far = Channel(seen, state.place, state.top, state.bottom)
-    near = Channel(seen, state.near_place, state.near_top, state.near_bottom)
+    close, count = bars.close[i & bars.mask], state.count
+    far = Channel(count, state.place, state.top, state.bottom)
+    near = Channel(count, state.near_place, state.near_top, state.near_bottom)
     far, (upper, _, lower) = donchian(far, memory[: 2 * entry], bars, i, entry)
     near, (above, _, below) = donchian(near, memory[2 * entry :], bars, i, leave)
     side = 1.0 if close > state.upper else (-1.0 if close < state.lower else state.side)
     target = side if side != state.side else np.nan
     stop = np.nan
-    if side != 0.0 and seen >= leave:
+    if side != 0.0 and count >= leave:
         stop = below if side > 0.0 else above
-    if target != target and ((side > 0.0 and close <= below) or (side < 0.0 and close >= above)):  # noqa: PLR0124  # NaN
+    if math.isnan(target) and ((side > 0.0 and close <= below) or (side < 0.0 and close >= above)):
         side, target = 0.0, 0.0
-    after = State(
-        seen + 1, far.place, far.top, far.bottom, near.place, near.top, near.bottom, upper, lower, side
-    )  # fmt: skip
+    after = State(count + 1, far.place, far.top, far.bottom, near.place, near.top, near.bottom, upper, lower, side)
     return after, (target, np.nan, np.nan, stop, np.nan, np.nan)

@@ -12,7 +12,7 @@ PARAMETERS = ({"fast": 12, "slow": 26, "signal": 9},)
 OUTPUTS = ("target", "limit", "trigger", "stop", "take", "trail")
 
 
-def warmup(fast: int, slow: int, signal: int) -> tuple[int, ...]:  # noqa: ARG001  # called with all parameters
+def warmup(fast: int, slow: int, signal: int) -> tuple[int, ...]:
     """Return the first bar that each output may be known at."""
     return (slow + signal - 2,) * 6
 
@@ -20,7 +20,7 @@ def warmup(fast: int, slow: int, signal: int) -> tuple[int, ...]:  # noqa: ARG00
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     quick: float = 0.0
     calm: float = 0.0
     mean: float = 0.0
@@ -32,9 +32,9 @@ def step(
     state: State, bars: Bars, i: int, fast: int, slow: int, signal: int
 ) -> tuple[State, tuple[float, float, float, float, float, float]]:
     """Fold one bar."""
-    before = Macd(state.seen, state.quick, state.calm, state.mean)
-    after, (_, _, histogram) = macd(before, bars, i, fast, slow, signal)
+    before = Macd(state.count, state.quick, state.calm, state.mean)
+    averages, (_, _, histogram) = macd(before, bars, i, fast, slow, signal)
     side = 1.0 if histogram > 0.0 else (-1.0 if histogram < 0.0 else state.side)
     target = side if side != state.side else np.nan
-    kept = State(after.seen, after.quick, after.calm, after.mean, side)
-    return kept, (target, np.nan, np.nan, np.nan, np.nan, np.nan)
+    after = State(averages.count, averages.quick, averages.calm, averages.mean, side)
+    return after, (target, np.nan, np.nan, np.nan, np.nan, np.nan)

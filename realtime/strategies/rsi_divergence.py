@@ -17,9 +17,7 @@ from realtime.indicators.rsi import State as Rsi
 from realtime.indicators.rsi import step as rsi
 from realtime.kernels.kernel import Bars, Floats, kernel
 
-PARAMETERS = (
-    {"length": 14, "left": 5, "right": 5, "nearest": 5, "furthest": 60, "overbought": 70.0, "stop": 2.0},
-)  # fmt: skip
+PARAMETERS = ({"length": 14, "left": 5, "right": 5, "nearest": 5, "furthest": 60, "overbought": 70.0, "stop": 2.0},)
 OUTPUTS = ("target", "limit", "trigger", "stop", "take", "trail")
 
 
@@ -36,7 +34,7 @@ def memory(left: int, right: int, **_: float) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     close: float = 0.0
     gain: float = 0.0
     loss: float = 0.0
@@ -50,17 +48,40 @@ class State(NamedTuple):
     side: float = 0.0
 
 
+class Pivot(NamedTuple):
+    """A bar where RSI turned: its number, its low or high, its RSI."""
+
+    at: int
+    price: float
+    rsi: float
+
+
 @kernel
-def pivot(memory: Floats, newest: int, left: int, right: int, sign: float) -> bool:
-    """Tell whether the RSI `right` bars ago is the first strict lowest (sign 1) or highest (sign -1) of its window."""
+def is_pivot(memory: Floats, newest: int, left: int, right: int, sign: float) -> bool:
+    """Whether the RSI `right` bars ago is the first strict lowest (sign 1) or highest (sign -1) of its window."""
     size = left + right + 1
     middle = sign * memory[(newest - right) % size]
-    found = True
+    extreme = True
     for k in range(1, left + 1):
-        found = found and middle < sign * memory[(newest - right - k) % size]
+        extreme = extreme and middle < sign * memory[(newest - right - k) % size]
     for k in range(right):
-        found = found and middle <= sign * memory[(newest - k) % size]
-    return found
+        extreme = extreme and middle <= sign * memory[(newest - k) % size]
+    return extreme
+
+
+@kernel
+def diverges(last: Pivot, pivot: Pivot, nearest: int, furthest: int, sign: float) -> bool:
+    """Whether price went on and RSI did not: a lower low with a higher RSI (sign 1), or the mirror of it (sign -1)."""
+    near = last.at >= 0 and nearest <= pivot.at - last.at <= furthest
+    return near and sign * pivot.price < sign * last.price and sign * pivot.rsi > sign * last.rsi
+
+
+@kernel
+def side_after(side: float, signal: float, rsi: float, overbought: float) -> float:
+    """Return the side after a bar: that of a divergence, else what was held until RSI has gone far enough."""
+    if signal != 0.0:
+        return signal
+    return 0.0 if (side > 0.0 and rsi > overbought) or (side < 0.0 and rsi < 100.0 - overbought) else side
 
 
 @kernel
@@ -78,33 +99,23 @@ def step(
     stop: float,
 ) -> tuple[State, tuple[float, float, float, float, float, float]]:
     """Fold one bar."""
-    seen, close = state.seen, bars.close[i & bars.mask]
-    strength, (value,) = rsi(Rsi(seen, state.close, state.gain, state.loss), bars, i, length)
-    ranges, (reach,) = atr(Atr(seen, state.close, state.range), bars, i, length)
-    memory[seen % (left + right + 1)] = value
-    low_at, low, low_rsi = state.low_at, state.low, state.low_rsi
-    high_at, high, high_rsi = state.high_at, state.high, state.high_rsi
-    signal, at = 0.0, seen - right
+    count, close, then = state.count, bars.close[i & bars.mask], (i - right) & bars.mask
+    strength, (value,) = rsi(Rsi(count, state.close, state.gain, state.loss), bars, i, length)
+    ranges, (reach,) = atr(Atr(count, state.close, state.range), bars, i, length)
+    memory[count % (left + right + 1)] = value
+    low, high = Pivot(state.low_at, state.low, state.low_rsi), Pivot(state.high_at, state.high, state.high_rsi)
+    signal, at = 0.0, count - right
     if at >= length + left:
-        then = memory[at % (left + right + 1)]
-        if pivot(memory, seen, left, right, 1.0):
-            price, apart = bars.low[(i - right) & bars.mask], at - low_at
-            if low_at >= 0 and nearest <= apart <= furthest and price < low and then > low_rsi:
-                signal = 1.0
-            low_at, low, low_rsi = at, price, then
-        if pivot(memory, seen, left, right, -1.0):
-            price, apart = bars.high[(i - right) & bars.mask], at - high_at
-            if high_at >= 0 and nearest <= apart <= furthest and price > high and then < high_rsi:
-                signal = -1.0
-            high_at, high, high_rsi = at, price, then
-    side = state.side
-    if (side > 0.0 and value > overbought) or (side < 0.0 and value < 100.0 - overbought):
-        side = 0.0
-    side = signal if signal != 0.0 else side
+        known = memory[at % (left + right + 1)]
+        if is_pivot(memory, count, left, right, 1.0):
+            last, low = low, Pivot(at, bars.low[then], known)
+            signal = 1.0 if diverges(last, low, nearest, furthest, 1.0) else signal
+        if is_pivot(memory, count, left, right, -1.0):
+            last, high = high, Pivot(at, bars.high[then], known)
+            signal = -1.0 if diverges(last, high, nearest, furthest, -1.0) else signal
+    side = side_after(state.side, signal, value, overbought)
     target = side if side != state.side or signal != 0.0 else np.nan
     away = close - signal * stop * reach if signal != 0.0 else np.nan
-    after = State(
-        seen + 1, close, strength.gain, strength.loss, ranges.mean,
-        low_at, low, low_rsi, high_at, high, high_rsi, side,
-    )  # fmt: skip
+    pivots = (low.at, low.price, low.rsi, high.at, high.price, high.rsi)
+    after = State(count + 1, close, strength.gain, strength.loss, ranges.mean, *pivots, side)
     return after, (target, np.nan, np.nan, away, np.nan, np.nan)

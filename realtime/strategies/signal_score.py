@@ -11,27 +11,26 @@ from typing import NamedTuple
 import numpy as np
 
 from ingestion.market import TIMEFRAMES, Timeframe
-from realtime.fold.scoring import RECENT, combined
+from realtime.fold.scoring import combined
 from realtime.indicators import columns, fold_all, initial_row
 from realtime.indicators_compiled import compile_all
 from realtime.kernels.kernel import WHOLE, Bars, Floats, kernel
-from realtime.signals import rules
-from realtime.signals.view import BARS, View
+from realtime.signals import BARS, RECENT, View, rules
 
 PARAMETERS = ({"enter": 0.3, "leave": 0.05},)
 OUTPUTS = ("target", "limit", "trigger", "stop", "take", "trail")
 FIRST = ("opened_at", "open", "high", "low", "close", "volume")
 
 
-def warmup(enter: float, leave: float) -> tuple[int, ...]:  # noqa: ARG001  # called with all parameters
+def warmup(enter: float, leave: float) -> tuple[int, ...]:
     """Return the first bar that each output may be known at: rules speak as soon as they are warm."""
     return (0,) * 6
 
 
 def feed(candles: Mapping[str, Floats], timeframe: Timeframe) -> dict[str, Floats]:
     """Return the candles with the score in place of the volume; NaN where no rule has an opinion."""
-    seen = view(candles, timeframe)
-    opinions = np.stack([rule.module.rule(seen) for rule in rules()], axis=1)
+    bars = view(candles, timeframe)
+    opinions = np.stack([rule.module.rule(bars) for rule in rules()], axis=1)
     scores, _, weight = combined(opinions, np.array([rule.weight for rule in rules()]))
     return {**candles, "volume": np.where(weight > 0, scores, np.nan)}
 
@@ -83,9 +82,9 @@ def longer(
     folded = folded_to(candles, other)
     theirs = every_indicator(folded)
     at = np.searchsorted(folded["opened_at"] + other.microseconds, closed_at, side="right") - 1
-    found: Floats = theirs[np.maximum(at, 0)]
-    found[at < 0] = np.nan
-    return found
+    values_then: Floats = theirs[np.maximum(at, 0)]
+    values_then[at < 0] = np.nan
+    return values_then
 
 
 def folded_to(candles: Mapping[str, Floats], timeframe: Timeframe) -> dict[str, Floats]:
@@ -93,7 +92,7 @@ def folded_to(candles: Mapping[str, Floats], timeframe: Timeframe) -> dict[str, 
     opened_at = candles["opened_at"].astype(np.int64) // timeframe.microseconds * timeframe.microseconds
     starts = np.flatnonzero(np.diff(opened_at, prepend=-1))
     ends = np.append(starts[1:], len(opened_at)) - 1
-    made = (
+    numbers = (
         opened_at[starts].astype(np.float64),
         candles["open"][starts],
         np.maximum.reduceat(candles["high"], starts),
@@ -101,7 +100,7 @@ def folded_to(candles: Mapping[str, Floats], timeframe: Timeframe) -> dict[str, 
         candles["close"][ends],
         np.add.reduceat(candles["volume"], starts),
     )
-    return dict(zip(FIRST, made, strict=True))
+    return dict(zip(FIRST, numbers, strict=True))
 
 
 class State(NamedTuple):

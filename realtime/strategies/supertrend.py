@@ -12,7 +12,7 @@ PARAMETERS = ({"length": 10, "factor": 3.0},)
 OUTPUTS = ("target", "limit", "trigger", "stop", "take", "trail")
 
 
-def warmup(length: int, factor: float) -> tuple[int, ...]:  # noqa: ARG001  # called with all parameters
+def warmup(length: int, factor: float) -> tuple[int, ...]:
     """Return the first bar that each output may be known at."""
     return (length,) * 6
 
@@ -20,7 +20,7 @@ def warmup(length: int, factor: float) -> tuple[int, ...]:  # noqa: ARG001  # ca
 class State(NamedTuple):
     """What the next step needs."""
 
-    seen: int = 0
+    count: int = 0
     close: float = 0.0
     mean: float = 0.0
     upper: float = 0.0
@@ -34,11 +34,11 @@ def step(
     state: State, bars: Bars, i: int, length: int, factor: float
 ) -> tuple[State, tuple[float, float, float, float, float, float]]:
     """Fold one bar."""
-    before = Trend(state.seen, state.close, state.mean, state.upper, state.lower, state.direction)
-    after, (band, _) = supertrend(before, bars, i, length, factor)
-    turned = after.direction != state.direction
-    side = after.direction if turned else state.side
+    before = Trend(state.count, state.close, state.mean, state.upper, state.lower, state.direction)
+    trend, (band, _) = supertrend(before, bars, i, length, factor)
+    turned = trend.direction != state.direction
+    side = trend.direction if turned else state.side
     target = side if turned else np.nan
     stop = band if side != 0.0 else np.nan
-    kept = State(after.seen, after.close, after.mean, after.upper, after.lower, after.direction, side)
-    return kept, (target, np.nan, np.nan, stop, np.nan, np.nan)
+    after = State(trend.count, trend.close, trend.mean, trend.upper, trend.lower, trend.direction, side)
+    return after, (target, np.nan, np.nan, stop, np.nan, np.nan)

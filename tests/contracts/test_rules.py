@@ -8,8 +8,7 @@ import pytest
 from infra.clock import MINUTE
 from ingestion.market import TIMEFRAMES
 from realtime.indicators import batch, columns, indicators
-from realtime.signals import rules
-from realtime.signals.view import BARS, View
+from realtime.signals import BARS, View, rules
 
 BARS_IN_ALL = 400
 NAMES = {name: index for index, name in enumerate(columns())}

@@ -9,9 +9,8 @@ import pytest
 from infra.errors import InputError
 from ingestion.market import Timeframe
 from realtime.indicators import batch, columns, indicators
-from realtime.signals import rules
-from realtime.signals.view import BARS as NAMES_OF_BARS
-from realtime.signals.view import View
+from realtime.signals import BARS as NAMES_OF_BARS
+from realtime.signals import View, rules
 from realtime.strategies import INTENTS, intents, names, signal_score, strategy
 
 Floats = npt.NDArray[np.float64]

@@ -8,9 +8,9 @@ from pathlib import Path
 SCRIPT = """
 from importlib import import_module
 from realtime.indicators_compiled import compile_all
-wanted = [import_module("realtime.indicators." + name) for name in ("mom", "roc")]
-print(compile_all(lambda done, count, name: print(done, count, name), wanted=wanted))
-print(compile_all(lambda *_: print("again"), wanted=wanted))
+only = [import_module("realtime.indicators." + name) for name in ("mom", "roc")]
+print(compile_all(lambda done, count, name: print(done, count, name), only=only))
+print(compile_all(lambda *_: print("again"), only=only))
 """
 
 

@@ -30,6 +30,6 @@ def test_a_comment_around_the_fold_leaves_its_checkpoints_alone(around):
     assert around not in rooms
 
 
-@pytest.mark.parametrize("name", ["realtime.indicators.rsi", "realtime.signals.view", "realtime.candles.from_trades"])
+@pytest.mark.parametrize("name", ["realtime.indicators.rsi", "realtime.signals", "realtime.candles.from_trades"])
 def test_what_the_fold_computes_with_is_hashed(name):
     assert name in closure()
