@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ import polars as pl
 
 from infra.clock import MINUTE, now
 from infra.errors import InputError
-from ingestion.history.times import EPOCH
 from ingestion.lake import bars
 from ingestion.lake.store import Store
 from ingestion.market import Symbol, Timeframe
@@ -67,18 +65,6 @@ class History:
         made = np.full((values.shape[0], len(self.opened_at)), np.nan)
         made[:, ~np.isnan(self.bars[s, 3])] = values
         return made
-
-
-def day(text: str) -> int:
-    """Read a date as the microseconds of its midnight UTC.
-
-    >>> day("2023-01-01")
-    1672531200000000
-    """
-    try:
-        return (datetime.fromisoformat(text).replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
-    except ValueError as error:
-        raise InputError(f"not a date: {text!r}; write it as 2023-01-31") from error
 
 
 def from_file(

@@ -11,8 +11,9 @@ from rich.table import Table
 from assets.backtests.ledger import Count, code_version, data_hash
 from assets.backtests.metrics import daily_returns, measure
 from assets.backtests.metrics.significance import dsr, luckiest
-from assets.backtests.options import Plan, moment
+from assets.backtests.plan import Plan
 from assets.backtests.run import Result
+from assets.times import moment
 from realtime.indicators import Indicator
 
 PERCENT = set(

@@ -73,7 +73,7 @@ class Result:
         return self.scenarios[SCENARIOS[EXPECTED]]
 
 
-def wanted(chosen: Indicator, history: History) -> Floats:
+def orders_of(chosen: Indicator, history: History) -> Floats:
     """Return what a strategy wants at every bar of the grid, (symbols, INTENTS, bars)."""
     every = range(len(history.symbols))
     return np.stack([history.on_grid(s, intents(chosen, history.columns(s), history.timeframe)) for s in every])

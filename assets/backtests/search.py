@@ -5,7 +5,7 @@ from threading import Event
 import numpy as np
 import optuna
 
-from assets.backtests.sweep import Course, Lanes, Ranges, Seen, run
+from assets.backtests.sweep import Course, Lanes, Progressed, Ranges, run
 from infra.errors import InputError
 from realtime.kernels.kernel import Floats
 from realtime.strategies import strategy
@@ -16,7 +16,7 @@ WORST = -1e3
 """Stands for the Sharpe ratio of what never traded."""
 
 
-def search(track: Course, name: str, swept: Ranges, count: int, seed: int, seen: Seen, stop: Event) -> Lanes:
+def search(track: Course, name: str, swept: Ranges, count: int, seed: int, progress: Progressed, stop: Event) -> Lanes:
     """Ask for `count` parameter sets within ranges, led by the Sharpe ratios of those before; each is run once.
 
     Raises InputError.
@@ -42,7 +42,7 @@ def search(track: Course, name: str, swept: Ranges, count: int, seed: int, seen:
             break
         for trial, one in asked:
             study.tell(trial, ratios[one.name])
-        seen(len(asked))
+        progress(len(asked))
     return together(parts)
 
 

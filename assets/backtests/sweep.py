@@ -29,8 +29,8 @@ BLOCK = 8
 """Lanes that a thread takes at once."""
 Ranges = dict[str, Floats]
 """The values of every parameter that is swept."""
-Seen = Callable[[int], object]
-"""Told how many lanes have been run since the last call."""
+Progressed = Callable[[int], object]
+"""Called with the number of lanes that have run since the last call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def course(chosen: Indicator, history: History, terms: Terms, capital: float, si
     return Course(history, capital, sizing, columns, known, bars, rates, volatility, rows, days, ends)
 
 
-def run(track: Course, strategies: Sequence[Indicator], seen: Seen = int, stop: Event | None = None) -> Lanes:
+def run(track: Course, strategies: Sequence[Indicator], progress: Progressed = int, stop: Event | None = None) -> Lanes:
     """Run strategies of one file, all cores at once. After `stop` only what is done by then is returned."""
     count, stopped = len(strategies), stop or Event()
     width = max(one.state_width for one in strategies)
@@ -130,7 +130,7 @@ def run(track: Course, strategies: Sequence[Indicator], seen: Seen = int, stop: 
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for ready in pool.map(work, range(0, count, BLOCK)):
-            seen(ready)
+            progress(ready)
     kept = np.flatnonzero(done).tolist()
     return Lanes(
         tuple(strategies[n] for n in kept), track.capital, track.days, equity[kept], worst[kept], accounts[kept]

@@ -13,8 +13,9 @@ from assets.backtests.engine.layout import PAID_FEES, TRADES
 from assets.backtests.ledger import Count, code_version, data_hash
 from assets.backtests.metrics.returns import YEAR
 from assets.backtests.metrics.significance import dsr, luckiest, min_track_record, pbo, psr
-from assets.backtests.options import Plan, moment
+from assets.backtests.plan import Plan
 from assets.backtests.sweep import Lanes, Ranges
+from assets.times import moment
 
 SHOWN = 10
 MOST_COMPARED = 2_000

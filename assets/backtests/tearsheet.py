@@ -11,8 +11,8 @@ from plotly.subplots import make_subplots  # type: ignore[import-untyped]  # see
 from assets.backtests.engine.layout import REASONS
 from assets.backtests.metrics.daily import at_midnight, returns
 from assets.backtests.metrics.drawdowns import depths
-from assets.backtests.options import moment
 from assets.backtests.report import FIRST, Report, assumptions, belief, shown
+from assets.times import moment
 
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1200px;margin:2rem auto;padding:0 1rem;color:#1c2430}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:.15rem .7rem;text-align:right}

@@ -14,7 +14,7 @@ from assets.backtests.engine.lanes import Ints
 from assets.backtests.history import History
 from assets.backtests.metrics.daily import at_midnight, returns
 from assets.backtests.metrics.returns import ratio
-from assets.backtests.run import Result, Sizing, backtest, wanted
+from assets.backtests.run import Result, Sizing, backtest, orders_of
 from assets.backtests.sweep import Lanes, course, run
 from infra.clock import DAY
 from infra.errors import InputError
@@ -124,7 +124,7 @@ def part(history: History, first: int, end: int) -> History:
 
 def trade(chosen: Indicator, history: History, terms: Terms, capital: float, sizing: Sizing) -> Result:
     """Trade one window; the position is closed at its last open."""
-    orders = wanted(chosen, history)
+    orders = orders_of(chosen, history)
     orders[:, :, -2:] = np.nan
     orders[:, 0, -2] = 0.0
     return backtest(history, orders, terms, capital, sizing)

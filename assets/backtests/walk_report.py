@@ -13,9 +13,10 @@ from assets.backtests.metrics.daily import day_ends
 from assets.backtests.metrics.drawdowns import depths
 from assets.backtests.metrics.returns import YEAR, sharpe
 from assets.backtests.metrics.significance import dsr, psr
-from assets.backtests.options import Plan, moment
+from assets.backtests.plan import Plan
 from assets.backtests.sweep_report import finite
 from assets.backtests.walk_forward import Step, Walk
+from assets.times import moment
 
 
 @dataclass(frozen=True, slots=True)

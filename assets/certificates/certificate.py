@@ -19,6 +19,7 @@ from assets.certificates.code import code_hash, files_hash
 from assets.certificates.compare import Function
 from assets.certificates.judge import Progress, Verdict, judge
 from assets.certificates.table import Columns, data_hash, synthetic
+from assets.report_files import as_json
 from infra import clock
 from infra.errors import InputError, PlatformError
 from infra.files import write_atomically
@@ -106,7 +107,7 @@ def record(made: Certificate) -> None:
     """Write a certificate down, in place of the one before."""
     path = place(made.kind, made.name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(made)) + b"\n")
+    write_atomically(path, as_json(made))
 
 
 def recorded(kind: str, name: str) -> Certificate | None:

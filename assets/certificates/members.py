@@ -5,9 +5,10 @@ from functools import partial
 
 import numpy as np
 
-from assets.certificates.certificate import Certificate, Member, ensure
+from assets.certificates.certificate import Certificate, LeakError, Member, ensure, refuse_leaks
 from assets.certificates.judge import SilentError
 from assets.certificates.table import ROWS, TIMEFRAME, Columns, synthetic
+from infra.errors import InputError
 from realtime import signals
 from realtime.indicators import Indicator, batch, indicators, modules
 from realtime.indicators_compiled import compile_all
@@ -60,6 +61,17 @@ def certificate_of(one: Indicator) -> Certificate:
         return ensure(of_strategy(one))
     except SilentError:
         return ensure(of_strategy(strategy(one.module.__name__.rpartition(".")[2])))
+
+
+def has_certificate(strategy: Indicator, uncertified: bool) -> bool:
+    """Return whether a strategy has a certificate. Without one raise LeakError or InputError unless it may go on."""
+    try:
+        refuse_leaks(certificate_of(strategy))
+    except (LeakError, InputError):
+        if uncertified:
+            return False
+        raise
+    return True
 
 
 KINDS: Mapping[str, Callable[[], list[Member]]] = {

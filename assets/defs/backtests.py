@@ -34,10 +34,10 @@ def _asset(name: str) -> dg.AssetsDefinition:
         description=str(ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text()))).partition("\n")[0],
     )
     def strategy() -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads [None] as two outputs
-        from assets.backtests.report import shown  # noqa: PLC0415  # no other process needs the engine
-        from assets.backtests.whole_lake import whole_lake, write  # noqa: PLC0415
-        from assets.commands.risk import history_of  # noqa: PLC0415
-        from assets.sparkline import sparkline  # noqa: PLC0415
+        from assets.backtests.report import shown
+        from assets.backtests.universe import history_of
+        from assets.backtests.whole_lake import whole_lake, write
+        from assets.sparkline import sparkline
 
         given = settings()
         today = clock.now() // clock.DAY * clock.DAY

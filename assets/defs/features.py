@@ -26,8 +26,8 @@ LEAST_DAYS = 8
 )
 def hourly() -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads [None] as two outputs
     """Every symbol's features at every closed hour, each with the time at which it was known."""
-    from assets.commands.risk import history_of  # noqa: PLC0415
-    from assets.models import feature_table as table  # noqa: PLC0415  # scikit-learn takes seconds to load
+    from assets.backtests.universe import history_of
+    from assets.models import feature_table as table
 
     given = settings()
     history = history_of((), None, Timeframe.H1, given.exchanges[0], 0, clock.now())

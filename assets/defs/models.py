@@ -29,17 +29,17 @@ WEEKS = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=8))
 )
 def challenger() -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads [None] as two outputs
     """Train on the feature table and triple-barrier labels; the best candidate is a new version in MLflow."""
-    from assets.commands.risk import history_of  # noqa: PLC0415
-    from assets.models.dataset import TIMEFRAME, dataset  # noqa: PLC0415  # scikit-learn takes seconds to load
-    from assets.models.feature_table import every_on_grid, feature_path, read  # noqa: PLC0415
-    from assets.models.learning import learn  # noqa: PLC0415
-    from assets.models.registry import place, register  # noqa: PLC0415
+    from assets.backtests.universe import history_of
+    from assets.models.dataset import TIMEFRAME, dataset
+    from assets.models.feature_table import every_on_grid, feature_path, read
+    from assets.models.learning import learn
+    from assets.models.registry import place, register
 
     given = settings()
     uri, files = place(given)
     history = history_of((), None, TIMEFRAME, given.exchanges[0], 0, clock.now())
     learned = learn(history, dataset(history, every_on_grid(read(feature_path(given)), history)))
-    version = register(learned.trained, learned.decision, learned.told, uri, files)
+    version = register(learned.trained, learned.decision, learned.parameters, uri, files)
     gains = "\n".join(
         f"| {name} | {' | '.join(f'{gain:+.4f}' for gain in folds)} |" for name, folds in learned.trained.gains.items()
     )
@@ -48,9 +48,9 @@ def challenger() -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster r
         "run": dg.MetadataValue.url(f"{given.mlflow}/#/experiments/{version.experiment}/runs/{version.run}"),
         "version": version.number,
         "model": learned.trained.name,
-        "rows": learned.told["rows"],
-        "dataset": learned.told["dataset"],
-        "features": learned.told["features"],
+        "rows": learned.parameters["rows"],
+        "dataset": learned.parameters["dataset"],
+        "features": learned.parameters["features"],
         "calibration error": learned.trained.calibration_error,
         "gain over the base rate": dg.MetadataValue.md(f"| by fold |{' |' * folds}\n|{'---|' * (folds + 1)}\n{gains}"),
     })  # fmt: skip
@@ -60,7 +60,7 @@ def challenger() -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster r
           kinds={"mlflow"}, owners=[OWNER], freshness_policy=WEEKS)  # fmt: skip
 def gate() -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads [None] as two outputs
     """Make the challenger the registry's champion if it has a certificate, is calibrated and beats the base rate."""
-    from assets.models.registry import place, promote  # noqa: PLC0415
+    from assets.models.registry import place, promote
 
     judged = promote(place(settings())[0])
     reasons = "\n".join(f"- {reason}" for reason in judged.reasons)
@@ -77,7 +77,7 @@ def gate() -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads [
           retry_policy=dg.RetryPolicy(max_retries=3, delay=10))  # fmt: skip
 def champion_() -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]  # Dagster reads [None] as two outputs
     """Hand the registry's champion to the live engine, as a file and the word of it; nothing while there is none."""
-    from assets.models.registry import hand_over, place  # noqa: PLC0415
+    from assets.models.registry import hand_over, place
 
     given = settings()
     path = champion_path(given).absolute()

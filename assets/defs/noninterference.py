@@ -20,8 +20,8 @@ CHECK = "nothing_reads_the_future"
 )
 def certificates(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads [None] as two outputs
     """Certify all and put the certificates on record."""
-    from assets.certificates.certificate import certify, record  # noqa: PLC0415  # see assets/defs/__init__.py
-    from assets.certificates.members import members  # noqa: PLC0415
+    from assets.certificates.certificate import certify, record
+    from assets.certificates.members import members
 
     made: list[Certificate] = []
     for one in members():

@@ -22,7 +22,7 @@ SETTLED = 5 * clock.MINUTE
 )
 def candles_keep_the_rules() -> dg.AssetCheckResult:
     """Check the newest candles."""
-    from assets.quality.lake import candles_of  # noqa: PLC0415  # see assets/defs/__init__.py
+    from assets.quality.lake import candles_of
 
     return _result(*candles_of(clock.now() - DAYS * clock.DAY))
 
@@ -30,7 +30,7 @@ def candles_keep_the_rules() -> dg.AssetCheckResult:
 @dg.asset_check(asset=["lake", "trades"], blocking=True, description="Trades keep every rule.")
 def trades_keep_the_rules() -> dg.AssetCheckResult:
     """Check the newest trades."""
-    from assets.quality.lake import trades_of  # noqa: PLC0415
+    from assets.quality.lake import trades_of
 
     return _result(*trades_of(clock.now() - clock.HOUR))
 
@@ -51,7 +51,7 @@ def _result(rows: int, found: "Sequence[Defect]") -> dg.AssetCheckResult:
 )
 def parity_ledger(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads it
     """Replay the last day's raw tape: every candle, indicator and signal equals what was published live."""
-    from assets.quality.parity import compare, recomputed  # noqa: PLC0415
+    from assets.quality.parity import compare, recomputed
 
     given, until = settings(), clock.now() - SETTLED
     mine = recomputed(given.data_directory / "ingestion" / "tape", given)

@@ -26,9 +26,10 @@ TIMEFRAME = Timeframe.H1
 )
 def risk_report() -> dg.MaterializeResult[None]:
     """Report the risk of the day that has begun."""
-    from assets.commands.risk import encoded, history_of  # noqa: PLC0415  # see assets/defs/__init__.py
-    from assets.risk.page import page  # noqa: PLC0415
-    from assets.risk.report import report  # noqa: PLC0415
+    from assets.backtests.universe import history_of
+    from assets.report_files import as_json
+    from assets.risk.page import page
+    from assets.risk.report import report
 
     given = settings()
     today = clock.now() // clock.DAY * clock.DAY
@@ -37,7 +38,7 @@ def risk_report() -> dg.MaterializeResult[None]:
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / f"{made.date}.html"
     write_atomically(place, page(made).encode())
-    write_atomically(place.with_suffix(".json"), encoded(made))
+    write_atomically(place.with_suffix(".json"), as_json(made.document()))
     place_told = dg.MetadataValue.path(str(place))
     return dg.MaterializeResult(
         metadata={"report": place_told, "series": len(made.series), "value at risk": _table(made)}
@@ -62,7 +63,7 @@ def _table(made: "Report") -> dg.MarkdownMetadataValue:
 )
 def report_the_risk() -> dg.RunRequest | dg.SkipReason:
     """Run once the lake holds enough days to say anything."""
-    from assets.risk.days import LEAST  # noqa: PLC0415
+    from assets.risk.days import LEAST
 
     if not reaches_back(LEAST, TIMEFRAME):
         return dg.SkipReason(f"the lake has no candles that are {LEAST} days old; bring history in with `cap import`")

@@ -35,8 +35,8 @@ def _table(name: str) -> dg.AssetsDefinition:
         description=f"The lake's {name} of chosen days in ClickHouse, each row exactly once however often this runs.",
     )
     def table(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        from assets.warehouse.load import connect, load  # noqa: PLC0415  # see assets/defs/__init__.py
-        from ingestion.lake.reader import default_store  # noqa: PLC0415
+        from assets.warehouse.load import connect, load
+        from ingestion.lake.reader import default_store
 
         window = context.partition_time_window
         given = settings()

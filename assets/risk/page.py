@@ -7,12 +7,12 @@ import plotly.graph_objects as go  # type: ignore[import-untyped]  # plotly has 
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]  # see above
 from plotly.subplots import make_subplots  # type: ignore[import-untyped]  # see above
 
-from assets.backtests.options import moment
 from assets.backtests.tearsheet import STYLE, times
 from assets.risk.coverage import Test
 from assets.risk.report import Report, Series, remarks, under_water
 from assets.risk.stress import EVENTS
 from assets.risk.value_at_risk import LEVELS, METHODS, rolling
+from assets.times import moment
 from infra.clock import DAY
 
 WRONG = 0.05

@@ -8,11 +8,11 @@ import numpy as np
 from assets.backtests.history import Gap, History
 from assets.backtests.metrics.drawdowns import depths, spells
 from assets.backtests.metrics.returns import YEAR, ratio
-from assets.backtests.options import moment
 from assets.risk.coverage import Coverage, coverage
 from assets.risk.days import LEAST, Days, days_of
 from assets.risk.stress import Replay, replay
 from assets.risk.value_at_risk import LEVELS, METHODS, WINDOW, rolling, volatility
+from assets.times import moment
 from infra.clock import DAY
 from realtime.kernels.kernel import Floats
 

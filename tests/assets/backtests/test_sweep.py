@@ -10,7 +10,7 @@ from assets.backtests.history import History
 from assets.backtests.metrics import daily_returns
 from assets.backtests.metrics.drawdowns import depths
 from assets.backtests.metrics.returns import sharpe
-from assets.backtests.run import Sizing, backtest, wanted
+from assets.backtests.run import Sizing, backtest, orders_of
 from assets.backtests.sweep import course, grid, ranges, run
 from infra.errors import InputError
 from ingestion.market import Timeframe
@@ -46,7 +46,7 @@ def test_every_lane_is_bit_for_bit_the_backtest_of_its_parameters(name):
         lanes = run(course(chosen[0], history, TERMS, 10_000.0, sizing), chosen)
         assert len(lanes.strategies) == 3 ** min(2, len(defaults))
         for n, one in enumerate(chosen):
-            alone = backtest(history, wanted(one, history), TERMS, 10_000.0, sizing)
+            alone = backtest(history, orders_of(one, history), TERMS, 10_000.0, sizing)
             assert lanes.daily[n].tobytes() == daily_returns(alone).tobytes()
             assert lanes.accounts[n].tobytes() == alone.expected.account.tobytes()
             assert lanes.drawdown[n] == depths(alone.expected.equity, 10_000.0).max()
@@ -55,9 +55,9 @@ def test_every_lane_is_bit_for_bit_the_backtest_of_its_parameters(name):
 
 def test_the_three_readings_are_one_object_while_no_bar_is_ambiguous():
     history = market(symbols=1, bars=600)
-    alone = backtest(history, wanted(strategy("sma_cross"), history), TERMS, 1_000.0, Sizing())
+    alone = backtest(history, orders_of(strategy("sma_cross"), history), TERMS, 1_000.0, Sizing())
     assert len({id(one) for one in alone.scenarios.values()}) == 1
-    trailing = wanted(strategy("sma_cross"), history)
+    trailing = orders_of(strategy("sma_cross"), history)
     trailing[:, 5] = np.where(np.isnan(trailing[:, 0]), np.nan, 1.0)
     read = backtest(history, trailing, TERMS, 1_000.0, Sizing())
     assert len({id(one) for one in read.scenarios.values()}) == 3
