@@ -1,4 +1,4 @@
-"""`cap certify`: tell whether a function reads the future."""
+"""`cap certify`: find out whether a function reads the future."""
 
 from collections.abc import Sequence
 from pathlib import Path

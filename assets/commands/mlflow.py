@@ -4,7 +4,8 @@ import os
 import sys
 
 from assets.database import database
-from assets.models.server import environment, prepare
+from assets.models.server import environment
+from assets.models.server_tables import prepare
 from infra.settings import settings
 
 DATABASE = "mlflow"
@@ -22,4 +23,4 @@ def mlflow() -> None:
     files.mkdir(parents=True, exist_ok=True)
     os.environ |= environment(config, url, files)
     command = ["-P", "-W", "ignore", "-m", "assets.models.server", config.mlflow_host, str(config.mlflow_port)]
-    os.execv(sys.executable, [sys.executable, *command])  # noqa: S606  # nosec B606  # ourselves, no shell
+    os.execv(sys.executable, [sys.executable, *command])  # noqa: S606  # nosec B606 - ourselves, no shell

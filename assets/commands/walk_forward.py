@@ -1,4 +1,4 @@
-"""`cap walk-forward`: parameters chosen in sample, traded out of sample, one equity of what nobody fitted."""
+"""`cap walk-forward`: parameters chosen in sample, traded out of sample, one equity of what was not fitted."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ from assets.backtests.options import (
 from assets.backtests.plan import Plan, read_plan
 from assets.backtests.sweep import grid, ranges
 from assets.backtests.walk_forward import Step, Walk, Window, walk, windows
-from assets.backtests.walk_report import WalkReport, page, show
+from assets.backtests.walk_report import WalkReport, show
 from assets.certificates.members import has_certificate
 from assets.option_groups import expanded
 from realtime.indicators import Indicator
@@ -57,9 +57,10 @@ def walk_forward(
     walked = _walked(strategies, plan, cuts, uncounted)
     about = {"in_sample": in_sample, "out_of_sample": out_of_sample, "anchored": anchored, "ranges": sorted(param)}
     count = counted([_walk_trial(defaults, plan, walked, about)], uncounted)
-    summary = WalkReport(traded.strategy, plan, walked, sum(len(step.tried.strategies) for step in walked.steps), count)
+    configurations = sum(len(step.lanes.strategies) for step in walked.steps)
+    summary = WalkReport(traded.strategy, plan, walked, configurations, count)
     show(summary, Console())
-    files.write(summary.document(), lambda: page(summary))
+    files.write(summary.document(), lambda: _page(summary))
 
 
 def _walked(strategies: list[Indicator], plan: Plan, cuts: list[Window], uncounted: bool) -> Walk:
@@ -68,11 +69,17 @@ def _walked(strategies: list[Indicator], plan: Plan, cuts: list[Window], uncount
         task = bar.add_task("windows", total=len(cuts))
 
         def count(step: Step) -> None:
-            sample, lanes = replace(plan, history=step.sample), step.tried
+            sample, lanes = replace(plan, history=step.sample), step.lanes
             counted(trials_of(list(lanes.strategies), sample, len(lanes.days), lanes.sharpe.tolist()), uncounted)
             bar.advance(task)
 
         return walk(strategies, plan.history, plan.terms, plan.capital, plan.sizing, cuts, count)
+
+
+def _page(summary: WalkReport) -> str:
+    from assets.backtests.walk_page import page  # plotly takes a second to load
+
+    return page(summary)
 
 
 def _walk_trial(defaults: Indicator, plan: Plan, walked: Walk, about: dict[str, object]) -> Trial:

@@ -39,25 +39,37 @@ def _asset(name: str) -> dg.AssetsDefinition:
         from assets.backtests.whole_lake import whole_lake, write
         from assets.sparkline import sparkline
 
-        given = settings()
+        config = settings()
         today = clock.now() // clock.DAY * clock.DAY
-        made = whole_lake(name, history_of((), None, Timeframe.H1, given.exchanges[0], 0, today), given.exchanges[0])
-        files = write((given.data_directory / "backtests").absolute(), name, made)
-        told = {one.replace("_", " "): shown(one, made.metrics[one]) for one in FIRST if one in made.metrics}
-        return dg.MaterializeResult(metadata={
-            **told,
-            "deflated sharpe": shown("deflated_sharpe", made.deflated),
-            "trials": made.count.trials if made.count else 0,
-            "tear sheet": dg.MetadataValue.path(str(files.html)),
-            "equity": dg.MetadataValue.md(sparkline("equity", made.result.expected.equity)),
-        })  # fmt: skip
+        summary = whole_lake(
+            name, history_of((), None, Timeframe.H1, config.exchanges[0], 0, today), config.exchanges[0]
+        )
+        files = write((config.data_directory / "backtests").absolute(), name, summary)
+        figures = {
+            metric.replace("_", " "): shown(metric, summary.metrics[metric])
+            for metric in FIRST
+            if metric in summary.metrics
+        }
+        return dg.MaterializeResult(
+            metadata={
+                **figures,
+                "deflated sharpe": shown("deflated_sharpe", summary.deflated),
+                "trials": summary.count.trials if summary.count else 0,
+                "tear sheet": dg.MetadataValue.path(str(files.html)),
+                "equity": dg.MetadataValue.md(sparkline("equity", summary.result.expected.equity)),
+            }
+        )
 
     return strategy
 
 
-@dg.schedule(job=dg.define_asset_job("backtest_everything", dg.AssetSelection.groups("backtests"),
-                                     executor_def=dg.in_process_executor),
-             cron_schedule="30 1 * * 0", default_status=dg.DefaultScheduleStatus.RUNNING)  # fmt: skip
+@dg.schedule(
+    job=dg.define_asset_job(
+        "backtest_everything", dg.AssetSelection.groups("backtests"), executor_def=dg.in_process_executor
+    ),
+    cron_schedule="30 1 * * 0",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
 def backtest_every_week() -> dg.RunRequest | dg.SkipReason:
     """Run once the lake holds enough days; weekly, for every run on new data is a trial more."""
     if not reaches_back(LEAST_DAYS, Timeframe.H1):

@@ -5,7 +5,6 @@ plain application alone (no jobs, no gateway, no assistant), without the librari
 """
 
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,24 +12,6 @@ from infra.settings import Settings
 
 CLIENTS_ONLY = ("numpy", "pandas", "polars", "pyarrow", "scipy", "sklearn")
 """What MLflow's server imports where it finds it and never calls; MLflow without them is its `mlflow-skinny`."""
-PREPARED = "prepared by MLflow "
-
-
-def prepare(url: str) -> None:
-    """Make or migrate the tables, unless this version of MLflow did so before: that takes seconds to find out."""
-    import psycopg  # noqa: PLC0415
-    from psycopg import sql  # noqa: PLC0415
-
-    mark = PREPARED + version("mlflow")
-    with psycopg.connect(urlsplit(url)._replace(scheme="postgresql").geturl(), autocommit=True) as connection:
-        query = "select shobj_description(oid, 'pg_database') from pg_database where datname = current_database()"
-        if connection.execute(query).fetchone() == (mark,):
-            return
-        from mlflow.db import upgrade  # noqa: PLC0415
-
-        upgrade.main([url], standalone_mode=False)
-        comment = sql.SQL("comment on database {} is {}")
-        connection.execute(comment.format(sql.Identifier(connection.info.dbname), mark))
 
 
 def environment(config: Settings, url: str, files: Path) -> dict[str, str]:
@@ -63,8 +44,8 @@ def main() -> None:
     """Serve, in the interpreter that `cap mlflow` has become."""
     for name in CLIENTS_ONLY:
         sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say that there is none
-    import uvicorn  # noqa: PLC0415
-    from mlflow.server import app  # noqa: PLC0415
+    import uvicorn  # noqa: PLC0415 - after the line above, so that it finds none of them
+    from mlflow.server import app  # noqa: PLC0415 - as well
 
     host, port = sys.argv[1:]
     uvicorn.run(app, host=host, port=int(port), interface="wsgi", log_level="warning", server_header=False)

@@ -6,10 +6,11 @@ import pytest
 
 from assets.backtests.costs import Slippage, Terms
 from assets.backtests.engine.decide import decide
+from assets.backtests.engine.direction import direction
 from assets.backtests.engine.fill import worth
-from assets.backtests.engine.layout import ACCOUNT, BOOK, MARK, SCENARIOS, TRADE_COLUMNS, UNITS, WANTED
+from assets.backtests.engine.layout import ACCOUNT, BOOK, MARK, ORDER, SCENARIOS, TRADE_COLUMNS, UNITS
 from assets.backtests.engine.path import walk
-from assets.backtests.engine.simulate import begin, direction, finish, simulate, start
+from assets.backtests.engine.simulate import begin, finish, simulate, start
 
 BARS, FIRST = 900, 40
 TERMS = (
@@ -28,7 +29,7 @@ def slowly(bars, intents, funding, volatility, terms, first, capital, sizing, si
     for t in range(first, count):
         begin(t, bars, funding, books, account, terms, trades)
         for s in range(symbols):
-            if not np.isnan(bars[s, 0, t]) and (books[s, UNITS] != 0.0 or not np.isnan(books[s, WANTED])):
+            if not np.isnan(bars[s, 0, t]) and (books[s, UNITS] != 0.0 or not np.isnan(books[s, ORDER])):
                 bar = (bars[s, 0, t], bars[s, 1, t], bars[s, 2, t], bars[s, 3, t], bars[s, 4, t])
                 way = direction(s, t, scenario, bar, books, account, terms, trades)
                 walk(s, t, way, bar, books, account, terms, trades)

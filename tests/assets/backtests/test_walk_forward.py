@@ -51,7 +51,7 @@ def test_what_comes_after_a_window_changes_nothing_before_it(market):
     until = cut - 30 * DAY
     assert before.equity[:until].tobytes() == after.equity[:until].tobytes()
     assert before.equity[until:].tobytes() != after.equity[until:].tobytes()
-    assert [s.chosen.name for s in before.steps[:3]] == [s.chosen.name for s in after.steps[:3]]
+    assert [s.strategy.name for s in before.steps[:3]] == [s.strategy.name for s in after.steps[:3]]
 
 
 def test_one_equity_goes_on_and_every_window_ends_flat_having_paid_for_it(market):
@@ -72,8 +72,8 @@ def test_one_equity_goes_on_and_every_window_ends_flat_having_paid_for_it(market
 def test_each_window_trades_what_was_best_in_its_own_sample(market):
     made = walked(market)
     for step in made.steps:
-        ratios = step.tried.sharpe
-        assert step.chosen.name == step.tried.strategies[int(np.nanargmax(ratios))].name
+        ratios = step.lanes.sharpe
+        assert step.strategy.name == step.lanes.strategies[int(np.nanargmax(ratios))].name
         assert step.sample.until <= step.outside.history.opened_at[step.outside.history.first]
     inside = np.mean([step.inside_growth for step in made.steps])
     outside = np.mean([step.outside_growth for step in made.steps])
