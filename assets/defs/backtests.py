@@ -20,10 +20,15 @@ LEAST_DAYS = 100
 """Fewer days say nothing about a year."""
 
 
-NAMES = sorted(found.name for found in pkgutil.iter_modules([str(FOLDER)]))
+def of_strategies(folder: Path = FOLDER) -> list[dg.AssetsDefinition]:
+    """Return an asset for each strategy of a folder."""
+    files = sorted(Path(folder, f"{module.name}.py") for module in pkgutil.iter_modules([str(folder)]))
+    return [_asset(file) for file in files]
 
 
-def _asset(name: str) -> dg.AssetsDefinition:
+def _asset(file: Path) -> dg.AssetsDefinition:
+    name = file.stem
+
     @dg.asset(
         key=["backtests", name],
         deps=[dg.AssetKey(["lake", "candles"]), dg.AssetKey(["quality", "noninterference"])],
@@ -31,7 +36,7 @@ def _asset(name: str) -> dg.AssetsDefinition:
         kinds={"numba", "plotly"},
         owners=["team:models"],
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(days=8)),
-        description=str(ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text()))).partition("\n")[0],
+        description=str(ast.get_docstring(ast.parse(file.read_text()))).partition("\n")[0],
     )
     def strategy() -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads [None] as two outputs
         from assets.backtests.report import shown
@@ -77,4 +82,4 @@ def backtest_every_week() -> dg.RunRequest | dg.SkipReason:
     return dg.RunRequest()
 
 
-defs = dg.Definitions(assets=[_asset(name) for name in NAMES], schedules=[backtest_every_week])
+defs = dg.Definitions(assets=of_strategies(), schedules=[backtest_every_week])
