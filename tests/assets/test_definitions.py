@@ -76,11 +76,11 @@ def test_every_asset_says_what_it_is_and_whose() -> None:
 
 
 def test_dagster_loads_the_graph_without_what_only_runs_need() -> None:
-    asked = (
+    program = (
         "import sys, assets.definitions; print(*{'numba', 'pandas', 'sklearn', 'mlflow', 'plotly'} & set(sys.modules))"
     )
-    found = subprocess.run([sys.executable, "-W", "ignore", "-c", asked], check=True, capture_output=True, text=True)
-    assert found.stdout.split() == []
+    result = subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, capture_output=True, text=True)
+    assert result.stdout.split() == []
 
 
 def add(lake: Lake, minutes: int, upto: int, since: int, begin: int = 19_400 * DAY) -> None:
@@ -97,15 +97,15 @@ def test_the_sensor_reports_each_new_version_of_a_dataset_once(tmp_path: Path, m
     monkeypatch.setattr("assets.lake_versions.default_store", lambda: lake.store)
     assert isinstance(group.lake_versions(dg.build_sensor_context()), dg.SkipReason)
     add(lake, 10, 10, 0)
-    told = group.lake_versions(dg.build_sensor_context())
-    assert isinstance(told, dg.SensorResult)
-    (event,) = told.asset_events
+    first = group.lake_versions(dg.build_sensor_context())
+    assert isinstance(first, dg.SensorResult)
+    (event,) = first.asset_events
     assert event.asset_key == dg.AssetKey(["lake", "candles"])
     assert (event.metadata["dagster/row_count"].value, event.metadata["first day"].value) == (10, "2023-02-12")
-    again = group.lake_versions(dg.build_sensor_context(cursor=told.cursor))
+    again = group.lake_versions(dg.build_sensor_context(cursor=first.cursor))
     assert isinstance(again, dg.SkipReason)
     add(lake, 5, 15, 10)
-    third = group.lake_versions(dg.build_sensor_context(cursor=told.cursor))
+    third = group.lake_versions(dg.build_sensor_context(cursor=first.cursor))
     assert isinstance(third, dg.SensorResult)
     assert third.asset_events[0].metadata["dagster/row_count"].value == 15
 

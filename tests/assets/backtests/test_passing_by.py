@@ -84,13 +84,13 @@ def test_a_bar_that_is_passed_by_would_have_changed_nothing(seed):
     symbols, sizing = 1 + seed % 3, seed % 3
     bars, intents, funding, volatility = market(seed, symbols)
     terms = np.tile(TERMS[seed % 2].row(), (symbols, 1))
-    seen = 0
+    count = 0
     for scenario in range(len(SCENARIOS)):
-        found = []
+        results = []
         for engine in (simulate, slowly):
             trades = np.full((symbols * BARS + 1, len(TRADE_COLUMNS)), np.nan)
-            given = (bars, intents, funding, volatility, terms, FIRST, 1_000.0, sizing, 0.3, scenario, trades)
-            found.append([one.tobytes() for one in (*engine(*given), trades)])
-            seen = max(seen, int(np.count_nonzero(~np.isnan(trades[:, 0]))))
-        assert found[0] == found[1], SCENARIOS[scenario]
-    assert seen > 5  # trades
+            arguments = (bars, intents, funding, volatility, terms, FIRST, 1_000.0, sizing, 0.3, scenario, trades)
+            results.append([array.tobytes() for array in (*engine(*arguments), trades)])
+            count = max(count, int(np.count_nonzero(~np.isnan(trades[:, 0]))))
+        assert results[0] == results[1], SCENARIOS[scenario]
+    assert count > 5  # trades
