@@ -8,7 +8,7 @@ from ingestion.market import Timeframe
 
 
 def reaches_back(days: int, timeframe: Timeframe) -> bool:
-    """Tell whether the lake has candles of the first exchange that are this old."""
+    """Return whether the lake has candles of the first exchange that are this old."""
     try:
         old = bars(timeframe=str(timeframe), exchange=settings().exchanges[0], end=clock.now() - days * clock.DAY)
     except InputError:

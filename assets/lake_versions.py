@@ -9,7 +9,7 @@ from ingestion.lake.store import Store
 
 
 class Version(NamedTuple):
-    """One dataset as it is now."""
+    """One dataset as the manifest describes it now; days are ISO dates."""
 
     dataset: str
     version: int
@@ -24,11 +24,13 @@ class Version(NamedTuple):
 def versions(datasets: Sequence[str], store: Store | None = None) -> list[Version]:
     """Return the current version of each dataset that has one. Raises DamagedError that names a changed file."""
     store = store or default_store()
-    found = []
+    current = []
     for name in datasets:
-        held = manifest.load(store, name)
-        if held is not None and held.files:
-            days = sorted(str(file.partition.day) for file in held.files)
-            size = sum(file.size for file in held.files)
-            found.append(Version(name, held.version, held.rows, len(held.files), size, held.content, days[0], days[-1]))
-    return found
+        latest = manifest.load(store, name)
+        if latest is not None and latest.files:
+            days = sorted(str(file.partition.day) for file in latest.files)
+            size = sum(file.size for file in latest.files)
+            current.append(
+                Version(name, latest.version, latest.rows, len(latest.files), size, latest.content, days[0], days[-1])
+            )
+    return current

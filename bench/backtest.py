@@ -14,7 +14,7 @@ import pandas as pd
 from assets.backtests.costs import Slippage, terms_of
 from assets.backtests.history import History
 from assets.backtests.metrics import measure
-from assets.backtests.run import Result, Sizing, backtest, wanted
+from assets.backtests.run import Result, Sizing, backtest, orders_of
 from bench import Row
 from bench.market import NAMES, walk
 from ingestion.market import Timeframe
@@ -33,7 +33,7 @@ def year() -> History:
 
 def ours(history: History) -> tuple[Result, dict[str, float]]:
     terms = terms_of("binance", perpetual=False, slippage=Slippage())
-    result = backtest(history, wanted(strategy("rsi_divergence"), history), terms, 10_000.0, Sizing("fraction", 0.5))
+    result = backtest(history, orders_of(strategy("rsi_divergence"), history), terms, 10_000.0, Sizing("fraction", 0.5))
     return result, measure(result)
 
 
@@ -67,7 +67,7 @@ def theirs(history: History, orders: Floats) -> float:
 def run() -> list[Row]:
     history = year()
     result, _ = ours(history)  # also compiles
-    orders = wanted(strategy("rsi_divergence"), history)[0]
+    orders = orders_of(strategy("rsi_divergence"), history)[0]
     mine, peer = [], []
     for _ in range(ROUNDS):
         started = time.perf_counter()

@@ -9,7 +9,7 @@ import numpy as np
 from assets.backtests.costs import Slippage, Terms
 from assets.backtests.history import History
 from assets.backtests.ledger import Count
-from assets.backtests.options import Plan
+from assets.backtests.plan import Plan
 from assets.backtests.run import Sizing
 from assets.backtests.sweep import course, grid, ranges
 from assets.backtests.sweep import run as run_lanes

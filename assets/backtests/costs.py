@@ -20,7 +20,7 @@ from assets.backtests.engine.layout import (
     SLIP,
     TAKER,
     TERMS,
-)  # fmt: skip
+)
 from infra.errors import InputError
 from ingestion.exchanges import exchanges
 from realtime.kernels.kernel import Floats

@@ -1,24 +1,33 @@
 """Trials of the commands: what the ledger keeps of them, and what happens without a ledger."""
 
 from assets.backtests.ledger import Count, Trial, check, code_version, count, data_hash
-from assets.backtests.options import Plan
+from assets.backtests.metrics import daily_returns
+from assets.backtests.metrics.returns import sharpe
+from assets.backtests.plan import Plan
+from assets.backtests.run import Result
 from infra.errors import UnavailableError
 from infra.settings import settings
 from realtime.indicators import Indicator
 
 
-def trial_of(chosen: Indicator, plan: Plan, days: int, daily_sharpe: float) -> Trial:
+def trial_of(strategy: Indicator, plan: Plan, days: int, daily_sharpe: float) -> Trial:
     """Return what the ledger keeps of one run."""
-    return trials_of([chosen], plan, days, [daily_sharpe])[0]
+    return trials_of([strategy], plan, days, [daily_sharpe])[0]
 
 
-def trials_of(chosen: list[Indicator], plan: Plan, days: int, daily_sharpes: list[float]) -> list[Trial]:
+def trial_of_result(strategy: Indicator, plan: Plan, result: Result) -> Trial:
+    """Return what the ledger keeps of a backtest."""
+    daily = daily_returns(result)
+    return trial_of(strategy, plan, len(daily), sharpe(daily))
+
+
+def trials_of(strategies: list[Indicator], plan: Plan, days: int, daily_sharpes: list[float]) -> list[Trial]:
     """Return what the ledger keeps of runs on the same data."""
-    symbols, hashed, version = ",".join(plan.history.symbols), data_hash(plan.history), code_version(chosen[0])
-    name, configuration = chosen[0].module.__name__.rpartition(".")[2], plan.configuration
+    symbols, hashed, version = ",".join(plan.history.symbols), data_hash(plan.history), code_version(strategies[0])
+    name, configuration = strategies[0].module.__name__.rpartition(".")[2], plan.configuration
     return [
-        Trial(name, symbols, hashed, version, {**configuration, "parameters": dict(one.parameters)}, days, ratio)
-        for one, ratio in zip(chosen, daily_sharpes, strict=True)
+        Trial(name, symbols, hashed, version, {**configuration, "parameters": dict(strategy.parameters)}, days, ratio)
+        for strategy, ratio in zip(strategies, daily_sharpes, strict=True)
     ]
 
 

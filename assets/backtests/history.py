@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ import polars as pl
 
 from infra.clock import MINUTE, now
 from infra.errors import InputError
-from ingestion.history.times import EPOCH
 from ingestion.lake import bars
 from ingestion.lake.store import Store
 from ingestion.market import Symbol, Timeframe
@@ -59,26 +57,14 @@ class History:
     def columns(self, s: int) -> dict[str, Floats]:
         """Return the bars of one symbol that exist, as strategies and indicators read them."""
         known = ~np.isnan(self.bars[s, 3])
-        made = {name: np.ascontiguousarray(self.bars[s, k, known]) for k, name in enumerate(COLUMNS)}
-        return {"opened_at": self.opened_at[known].astype(np.float64), **made}
+        numbers = {name: np.ascontiguousarray(self.bars[s, k, known]) for k, name in enumerate(COLUMNS)}
+        return {"opened_at": self.opened_at[known].astype(np.float64), **numbers}
 
     def on_grid(self, s: int, values: Floats) -> Floats:
         """Put values (rows, existing bars) of one symbol on the grid."""
-        made = np.full((values.shape[0], len(self.opened_at)), np.nan)
-        made[:, ~np.isnan(self.bars[s, 3])] = values
-        return made
-
-
-def day(text: str) -> int:
-    """Read a date as the microseconds of its midnight UTC.
-
-    >>> day("2023-01-01")
-    1672531200000000
-    """
-    try:
-        return (datetime.fromisoformat(text).replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
-    except ValueError as error:
-        raise InputError(f"not a date: {text!r}; write it as 2023-01-31") from error
+        grid = np.full((values.shape[0], len(self.opened_at)), np.nan)
+        grid[:, ~np.isnan(self.bars[s, 3])] = values
+        return grid
 
 
 def from_file(
@@ -87,38 +73,43 @@ def from_file(
     """Read candles for [start, end) and up to `warmup` bars before. Raises InputError naming what is wrong."""
     _check_period(start, end)
     table = read_candles(path)
-    wanted = [Symbol.parse(name) for name in symbols]
+    pairs = [Symbol.parse(name) for name in symbols]
     table = table.with_columns(pl.col("symbol").map_elements(_canonical, return_dtype=pl.String))
     if table["symbol"].n_unique() == 1 and table["symbol"][0] == "":
-        table = table.with_columns(pl.lit(str(wanted[0])).alias("symbol"))
+        table = table.with_columns(pl.lit(str(pairs[0])).alias("symbol"))
     early = start - warmup * timeframe.microseconds
-    parts = [_series(table, path, symbol, timeframe, early, end) for symbol in wanted]
-    return on_one_grid([str(symbol) for symbol in wanted], parts, timeframe, start, end, path.name)
+    parts = [_series(table, path, symbol, timeframe, early, end) for symbol in pairs]
+    return on_one_grid([str(symbol) for symbol in pairs], parts, timeframe, start, end, path.name)
 
 
 def from_lake(
-    symbols: Sequence[str], timeframe: Timeframe, exchange: str, start: int, end: int, warmup: int = 500,
+    symbols: Sequence[str],
+    timeframe: Timeframe,
+    exchange: str,
+    start: int,
+    end: int,
+    warmup: int = 500,
     store: Store | None = None,
-) -> History:  # fmt: skip
+) -> History:
     """Read candles of the lake, as `from_file` does; those whose trades are known in part count as missing."""
     _check_period(start, end)
-    wanted = [Symbol.parse(name) for name in symbols]
-    names = {str(Symbol(one.base, one.quote, perpetual)) for one in wanted for perpetual in (False, True)}
+    pairs = [Symbol.parse(name) for name in symbols]
+    names = {str(Symbol(pair.base, pair.quote, perpetual)) for pair in pairs for perpetual in (False, True)}
     early = start - warmup * timeframe.microseconds
-    found = bars(timeframe=str(timeframe), symbols=sorted(names), exchange=exchange, start=early, end=end, store=store)
-    found = found.filter(pl.col("quality") != "gap")
+    rows = bars(timeframe=str(timeframe), symbols=sorted(names), exchange=exchange, start=early, end=end, store=store)
+    rows = rows.filter(pl.col("quality") != "gap")
     parts = []
-    for symbol in wanted:
+    for symbol in pairs:
         spot = str(Symbol(symbol.base, symbol.quote))
-        own = [part for name in (str(symbol), spot) if len(part := found.filter(pl.col("symbol") == name))]
+        own = [part for name in (str(symbol), spot) if len(part := rows.filter(pl.col("symbol") == name))]
         if not own:
             remedy = "bring them in with `cap import` or `cap backfill`"
             raise InputError(f"the lake has no {timeframe} candles of {exchange}:{symbol} in this period; {remedy}")
         parts.append(own[0])
     simulated = any(part["simulated"].any() for part in parts)
     source = f"the lake, {exchange}" + (", simulated" if simulated else "")
-    made = on_one_grid([str(symbol) for symbol in wanted], parts, timeframe, start, end, source)
-    return replace(made, simulated=simulated)
+    history = on_one_grid([str(symbol) for symbol in pairs], parts, timeframe, start, end, source)
+    return replace(history, simulated=simulated)
 
 
 def _check_period(start: int, end: int) -> None:
@@ -135,6 +126,7 @@ def _canonical(text: str) -> str:
 def _series(
     table: pl.DataFrame, path: Path, symbol: Symbol, timeframe: Timeframe, early: int, end: int
 ) -> pl.DataFrame:
+    """Return one symbol's rows of a file. A strategy must not trade on them if one is bad or of another timeframe."""
     spot = Symbol(symbol.base, symbol.quote)
     part = table.filter(pl.col("symbol").is_in([str(symbol), str(spot)]))
     if part.is_empty():
@@ -156,10 +148,10 @@ def on_one_grid(
 ) -> History:
     """Put the candles of several symbols on one grid."""
     known = [part["opened_at"] for part in parts if not part.is_empty()]
-    latest = max((int(one[-1]) for one in known), default=start - 1)
+    latest = max((int(times[-1]) for times in known), default=start - 1)
     if latest < start:
         raise InputError(f"{source} has no candles of {', '.join(symbols)} in this period")
-    earliest = min(int(one[0]) for one in known)
+    earliest = min(int(times[0]) for times in known)
     opened_at = np.arange(earliest, latest + 1, timeframe.microseconds)
     bars = np.full((len(parts), len(COLUMNS), len(opened_at)), np.nan)
     for s, part in enumerate(parts):

@@ -75,9 +75,9 @@ def data_hash(history: History) -> str:
     return digest.hexdigest()[:16]
 
 
-def code_version(chosen: Indicator) -> str:
+def code_version(strategy: Indicator) -> str:
     """Return the hash of the simulation and of the strategy's file."""
-    content = Path(str(chosen.module.__file__)).read_bytes()
+    content = Path(str(strategy.module.__file__)).read_bytes()
     return hashlib.sha256(PLACE.name.encode() + content).hexdigest()[:16]
 
 
@@ -87,20 +87,22 @@ def count(url: str, trials: Iterable[Trial]) -> Count:
     Raises UnavailableError if PostgreSQL cannot be reached.
     """
     every = list(trials)
-    one = every[0]
+    first = every[0]
     columns = (
-        [t.config_hash for t in every], [json.dumps(t.configuration) for t in every], [t.days for t in every],
+        [t.config_hash for t in every],
+        [json.dumps(t.configuration) for t in every],
+        [t.days for t in every],
         [t.daily_sharpe if np.isfinite(t.daily_sharpe) else None for t in every],
-    )  # fmt: skip
+    )
     with _opened(url) as cursor:
-        cursor.execute(INSERT, (one.strategy, one.symbols, one.data_hash, one.code_version, *columns))
-        cursor.execute(COUNT, (one.strategy, one.symbols, one.data_hash))
-        found = cursor.fetchone()
-    return Count(int(found[0]), float(found[1])) if found else Count(0, 0.0)
+        cursor.execute(INSERT, (first.strategy, first.symbols, first.data_hash, first.code_version, *columns))
+        cursor.execute(COUNT, (first.strategy, first.symbols, first.data_hash))
+        row = cursor.fetchone()
+    return Count(int(row[0]), float(row[1])) if row else Count(0, 0.0)
 
 
 def check(url: str) -> None:
-    """Raise UnavailableError if the ledger cannot be written: before hours of work that nobody could count."""
+    """Raise UnavailableError if the ledger cannot be written: better before hours of work than after them."""
     with _opened(url):
         pass
 

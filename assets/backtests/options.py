@@ -1,19 +1,17 @@
-"""What the subcommands of backtests are asked with, and how it is read."""
+"""The options of the commands that backtest, and the groups of them that several commands share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from assets.backtests.costs import MODELS, Slippage, Terms, terms_of
-from assets.backtests.history import History, day, from_file, from_lake
-from assets.backtests.run import SIZINGS, Sizing
-from infra.clock import DAY
-from infra.errors import InputError
-from ingestion.market import Symbol, Timeframe
+from assets.backtests.costs import MODELS
+from assets.backtests.run import SIZINGS
+from assets.report_files import as_json, check_folder
+from infra.files import write_atomically
+from ingestion.market import Timeframe
 
 Strategy = Annotated[str, typer.Option("--strategy", help="Name of the strategy: a file in realtime/strategies.")]
 Symbols = Annotated[list[str], typer.Option("--symbol", help="BTCUSDT; BTCUSDT-PERP can go short. May be repeated.")]
@@ -33,7 +31,9 @@ Size = Annotated[
     float | None, typer.Option(help="Fraction of equity; equity at risk at the stop; or annual volatility.")
 ]
 Leverage = Annotated[float, typer.Option(help="Of isolated margin, perpetuals only.")]
-Parameter = Annotated[list[str], typer.Option("--param", "-p", help="A parameter of the strategy, such as length=14.")]
+Parameter = Annotated[
+    list[str] | None, typer.Option("--param", "-p", help="A parameter of the strategy, such as length=14.")
+]
 Swept = Annotated[
     list[str], typer.Option("--param", "-p", help="A parameter and its values, first:last:step, such as fast=5:60:5.")
 ]
@@ -55,76 +55,54 @@ Uncertified = Annotated[
 Json = Annotated[Path | None, typer.Option("--json", help="Write the report as JSON here.")]
 Html = Annotated[Path | None, typer.Option("--html", help="Write a self-contained tear sheet here.")]
 
+# Of the commands that read all symbols there are where none is named.
+AnySymbols = Annotated[
+    list[str] | None, typer.Option("--symbol", help="BTCUSDT; may be repeated. Without it all there are.")
+]
+Since = Annotated[str, typer.Option("--from", help="First day, UTC; else the first there is.")]
+Until = Annotated[str, typer.Option("--to", help="Last day, UTC; else yesterday.")]
+
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be simulated, read and checked."""
+class Traded:
+    """What is traded and when."""
 
-    history: History
-    terms: Terms
-    sizing: Sizing
-    capital: float
-    exchange: str
-
-    @property
-    def configuration(self) -> dict[str, object]:
-        """Return what makes a trial this one, beside strategy and data."""
-        terms, sizing = self.terms, self.sizing
-        return {
-            "timeframe": str(self.history.timeframe),
-            "capital": self.capital,
-            "exchange": self.exchange,
-            "perpetual": terms.perpetual,
-            "leverage": terms.leverage,
-            "slippage": str(terms.slippage),
-            "sizing": sizing.kind,
-            "size": sizing.size,
-        }
+    strategy: Strategy
+    symbol: Symbols
+    start: From
+    end: To
 
 
-def plan(
-    candles: Path | None, symbols: Sequence[str], timeframe: Timeframe, start: str, end: str, capital: float,
-    exchange: str, slippage: Slippage, sizing: str, size: float | None, leverage: float,
-) -> Plan:  # fmt: skip
-    """Read what was asked for. Raises InputError naming what is wrong."""
-    wanted = [Symbol.parse(name) for name in symbols]
-    if len(set(wanted)) != len(wanted):
-        raise InputError(f"a symbol is named twice: {', '.join(map(str, wanted))}")
-    if len({symbol.perpetual for symbol in wanted}) != 1:
-        raise InputError("spot and perpetuals cannot share one account")
-    terms = terms_of(exchange, wanted[0].perpetual, slippage, leverage)
-    usual = {"fraction": 1.0 / len(wanted), "risk": 0.01, "volatility": 0.2}
-    chosen = Sizing(sizing, usual.get(sizing, 1.0) if size is None else size)
-    since, until = day(start), day(end) + DAY
-    if candles is None:
-        history = from_lake(symbols, timeframe, exchange, since, until)
-    else:
-        history = from_file(candles, symbols, timeframe, since, until)
-    return Plan(history, terms, chosen, capital, exchange)
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The candles, and the account that trades on them."""
+
+    candles: Candles = None
+    timeframe: Frame = Timeframe.H1
+    capital: Capital = 10_000.0
+    exchange: Exchange = "binance"
+    slippage: SlippageModel = "fixed"
+    slippage_bps: SlippageBps = 2.0
+    sizing: SizingKind = "fraction"
+    size: Size = None
+    leverage: Leverage = 1.0
 
 
-def parameters(given: Sequence[str]) -> dict[str, float]:
-    """Read `name=number` words.
+@dataclass(frozen=True, slots=True)
+class ReportFiles:
+    """Where the report goes, beside the terminal."""
 
-    >>> parameters(["length=14", "stop=2.5"])
-    {'length': 14.0, 'stop': 2.5}
-    """
-    made = {}
-    for word in given:
-        name, equals, number = word.partition("=")
-        try:
-            made[name.strip()] = float(number)
-        except ValueError as error:
-            raise InputError(f"not a parameter: {word!r}; write it as length=14") from error
-        if not equals:
-            raise InputError(f"not a parameter: {word!r}; write it as length=14")
-    return made
+    json: Json = None
+    html: Html = None
 
+    def check(self) -> None:
+        """Refuse a place that cannot be written before any work is done. Raises InputError."""
+        check_folder(self.json)
+        check_folder(self.html)
 
-def moment(at: int) -> str:
-    """Write microseconds UTC for a person.
-
-    >>> moment(1672531200000000)
-    '2023-01-01 00:00'
-    """
-    return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at):%Y-%m-%d %H:%M}"
+    def write(self, document: dict[str, Any], page: Callable[[], str]) -> None:
+        """Write what was asked for; the page is only made where someone wants it."""
+        if self.json:
+            write_atomically(self.json, as_json(document))
+        if self.html:
+            write_atomically(self.html, page().encode())

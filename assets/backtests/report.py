@@ -11,24 +11,61 @@ from rich.table import Table
 from assets.backtests.ledger import Count, code_version, data_hash
 from assets.backtests.metrics import daily_returns, measure
 from assets.backtests.metrics.significance import dsr, luckiest
-from assets.backtests.options import Plan, moment
+from assets.backtests.plan import Plan
 from assets.backtests.run import Result
+from assets.times import moment
 from realtime.indicators import Indicator
 
-PERCENT = set(
-    """total_return cagr cagr_low cagr_high volatility downside_deviation var_95 cvar_95 var_99 cvar_99 best_day
-    worst_day days_up max_drawdown average_drawdown time_under_water ulcer_index pain_index win_rate expectancy_ratio
-    kelly benchmark_return alpha exposure time_in_market""".split()  # noqa: SIM905  # one line per name would hide the rest
-)
+PERCENT = {
+    "total_return",
+    "cagr",
+    "cagr_low",
+    "cagr_high",
+    "volatility",
+    "downside_deviation",
+    "var_95",
+    "cvar_95",
+    "var_99",
+    "cvar_99",
+    "best_day",
+    "worst_day",
+    "days_up",
+    "max_drawdown",
+    "average_drawdown",
+    "time_under_water",
+    "ulcer_index",
+    "pain_index",
+    "win_rate",
+    "expectancy_ratio",
+    "kelly",
+    "benchmark_return",
+    "alpha",
+    "exposure",
+    "time_in_market",
+}
 FIRST = (
-    "final_equity", "total_return", "benchmark_return", "cagr", "sharpe", "sharpe_lo", "sortino", "calmar",
-    "max_drawdown", "volatility", "trades", "win_rate", "profit_factor", "fees", "slippage", "funding",
-)  # fmt: skip
+    "final_equity",
+    "total_return",
+    "benchmark_return",
+    "cagr",
+    "sharpe",
+    "sharpe_lo",
+    "sortino",
+    "calmar",
+    "max_drawdown",
+    "volatility",
+    "trades",
+    "win_rate",
+    "profit_factor",
+    "fees",
+    "slippage",
+    "funding",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One backtest and all that is said about it. `count` is None for a trial that nobody counted."""
+    """One backtest and all that is said about it. `count` is None for a trial that no ledger counted."""
 
     strategy: Indicator
     plan: Plan
@@ -61,12 +98,12 @@ class Report:
         }
 
 
-def report(chosen: Indicator, plan: Plan, result: Result, count: Count | None, certified: bool = True) -> Report:
+def report(strategy: Indicator, plan: Plan, result: Result, count: Count | None, certified: bool = True) -> Report:
     """Measure a result. Its Sharpe ratio is deflated by the trials that were counted."""
     trials, spread = (count.trials, count.spread) if count else (1, 0.0)
     daily = daily_returns(result)
     deflated = dsr(daily, trials, spread) if len(daily) > 2 else math.nan
-    return Report(chosen, plan, result, measure(result), count, deflated, certified)
+    return Report(strategy, plan, result, measure(result), count, deflated, certified)
 
 
 def shown(name: str, value: float) -> str:
@@ -82,23 +119,23 @@ def shown(name: str, value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.3g}"
 
 
-def show(made: Report, console: Console) -> None:
-    """Print it."""
-    history = made.result.history
-    period = f"{moment(int(history.opened_at[history.first]))} to {moment(int(made.result.closed_at[-1]))} UTC"
+def show(summary: Report, console: Console) -> None:
+    """Print a backtest: its most telling figures, what to believe of them, and what was assumed."""
+    history = summary.result.history
+    period = f"{moment(int(history.opened_at[history.first]))} to {moment(int(summary.result.closed_at[-1]))} UTC"
     console.print(
-        f"[bold]{made.strategy.name}[/bold] on {', '.join(history.symbols)} {history.timeframe}, {period}, "
-        f"{made.result.capital:,.2f} at the start, from {history.source}"
+        f"[bold]{summary.strategy.name}[/bold] on {', '.join(history.symbols)} {history.timeframe}, {period}, "
+        f"{summary.result.capital:,.2f} at the start, from {history.source}"
     )
-    console.print(table(made))
-    console.print(Panel(Group(*belief(made)), title="how far to believe it", title_align="left"))
-    console.print(Panel(Group(*assumptions(made)), title="what was assumed", title_align="left"))
+    console.print(table(summary))
+    console.print(Panel(Group(*belief(summary)), title="how far to believe it", title_align="left"))
+    console.print(Panel(Group(*assumptions(summary)), title="what was assumed", title_align="left"))
 
 
-def table(made: Report) -> Table:
+def table(summary: Report) -> Table:
     """Return all metrics in three columns of names and values, the usual ones first."""
-    names = [*FIRST, *(name for name in made.metrics if name not in FIRST)]
-    cells = [(name.replace("_", " "), shown(name, made.metrics[name])) for name in names if name in made.metrics]
+    names = [*FIRST, *(name for name in summary.metrics if name not in FIRST)]
+    cells = [(name.replace("_", " "), shown(name, summary.metrics[name])) for name in names if name in summary.metrics]
     rows = -(-len(cells) // 3)
     grid = Table(show_header=False, box=None, padding=(0, 2))
     for row in range(rows):
@@ -106,33 +143,33 @@ def table(made: Report) -> Table:
     return grid
 
 
-def belief(made: Report) -> list[str]:
+def belief(summary: Report) -> list[str]:
     """Say what the statistics say, in sentences."""
-    m = made.metrics
+    m = summary.metrics
     lines = []
-    if not made.certified:
+    if not summary.certified:
         lines.append(
             "[bold red]UNCERTIFIED[/bold red]: the strategy reads the future, or nobody can tell; do not trade it."
         )
-    if made.count is None:
+    if summary.count is None:
         lines.append(
             "[bold red]UNCOUNTED[/bold red]: no ledger was reached, so nobody knows how many trials there were."
         )
     else:
-        luck = luckiest(made.count.trials, made.count.spread) * math.sqrt(365)
+        luck = luckiest(summary.count.trials, summary.count.spread) * math.sqrt(365)
         lines.append(
-            f"Trial {made.count.trials} of this strategy on this data; the luckiest of so many without an edge "
+            f"Trial {summary.count.trials} of this strategy on this data; the luckiest of so many without an edge "
             f"would show a Sharpe ratio of {luck:.2f}."
         )
     if "psr" in m:
         lines.append(
             f"Sharpe {shown('sharpe', m['sharpe'])}, 95 % interval {m['sharpe_low']:.2f} to {m['sharpe_high']:.2f}; "
-            f"probability that it is above 0: {m['psr']:.1%}, deflated by the trials: {made.deflated:.1%}."
+            f"probability that it is above 0: {m['psr']:.1%}, deflated by the trials: {summary.deflated:.1%}."
         )
         needed = m["min_track_record_days"]
         enough = f"{needed:,.0f} days; there are {m['days']:,.0f}" if math.isfinite(needed) else "no length would do"
         lines.append(f"Track record needed to trust a positive Sharpe ratio at 95 %: {enough}.")
-        verdict = made.deflated >= 0.95 and made.count is not None and made.certified
+        verdict = summary.deflated >= 0.95 and summary.count is not None and summary.certified
         lines.append(f"[bold]{'Significant' if verdict else 'Not significant'}[/bold] at 95 %.")
     if m["ambiguous_bars"]:
         lines.append(
@@ -142,20 +179,20 @@ def belief(made: Report) -> list[str]:
     return lines
 
 
-def assumptions(made: Report) -> list[str]:
+def assumptions(summary: Report) -> list[str]:
     """Say under which terms, and what data is missing."""
-    terms, sizing, history = made.plan.terms, made.plan.sizing, made.result.history
+    terms, sizing, history = summary.plan.terms, summary.plan.sizing, summary.result.history
     margin = f"perpetual, isolated margin, leverage {terms.leverage:g}"
     kind = margin if terms.perpetual else "spot: short signals only close"
     fees = f"maker {terms.maker_bps:g} bps, taker {terms.taker_bps:g} bps, slippage {terms.slippage}"
     lines = [
-        f"{made.plan.exchange} {kind}; {fees}.",
+        f"{summary.plan.exchange} {kind}; {fees}.",
         f"At most {terms.share:.0%} of a bar's volume; lots of {terms.lot:g}, least order {terms.least_notional:g}.",
         f"Size by {sizing.kind} {sizing.size:g}. Orders wait for the next open, limits for a price beyond them.",
     ]
     if terms.perpetual:
         lines.append("Funding: 1 bps every eight hours, the usual rate; these are not the rates that were.")
-    begin, end = int(history.opened_at[history.first]), int(made.result.closed_at[-1])
+    begin, end = int(history.opened_at[history.first]), int(summary.result.closed_at[-1])
     if end < history.until:
         lines.append(f"The candles end at {moment(end)}, before the period that was asked for does.")
     if history.first == 0:

@@ -15,7 +15,7 @@ from assets.backtests.engine.layout import (
     TRADE_COLUMNS,
     TRADES,
     VOLATILITY,
-)  # fmt: skip
+)
 from assets.backtests.engine.simulate import simulate
 from assets.backtests.history import History
 from infra.clock import DAY, HOUR
@@ -73,10 +73,10 @@ class Result:
         return self.scenarios[SCENARIOS[EXPECTED]]
 
 
-def wanted(chosen: Indicator, history: History) -> Floats:
+def orders_of(strategy: Indicator, history: History) -> Floats:
     """Return what a strategy wants at every bar of the grid, (symbols, INTENTS, bars)."""
     every = range(len(history.symbols))
-    return np.stack([history.on_grid(s, intents(chosen, history.columns(s), history.timeframe)) for s in every])
+    return np.stack([history.on_grid(s, intents(strategy, history.columns(s), history.timeframe)) for s in every])
 
 
 def usual_funding(history: History, perpetual: bool) -> Floats:
@@ -93,10 +93,10 @@ def usual_funding(history: History, perpetual: bool) -> Floats:
 
 def annual_volatility(history: History) -> Floats:
     """Return the realised volatility of closes known at every bar, a ratio a year."""
-    (one,) = arrange([realised])
+    (indicator,) = arrange([realised])
     scale = np.sqrt(YEAR / history.timeframe.microseconds)
     every = range(len(history.symbols))
-    return np.stack([history.on_grid(s, batch(one, history.columns(s)))[0] * scale for s in every])
+    return np.stack([history.on_grid(s, batch(indicator, history.columns(s)))[0] * scale for s in every])
 
 
 def check_capital(capital: float) -> None:
@@ -120,16 +120,25 @@ def backtest(
     def simulated(scenario: int) -> Scenario:
         trades = np.empty((history.bars.shape[2] * len(history.symbols) + 1, len(TRADE_COLUMNS)))
         equity, exposure, account = simulate(
-            bars, wishes, rates, volatility, rows, history.first, capital,
-            SIZINGS[sizing.kind], sizing.size, scenario, trades,
-        )  # fmt: skip
-        kept = trades[: int(account[TRADES])].copy()
-        return Scenario(equity, exposure, account, {c: kept[:, n] for n, c in enumerate(TRADE_COLUMNS)})
+            bars,
+            wishes,
+            rates,
+            volatility,
+            rows,
+            history.first,
+            capital,
+            SIZINGS[sizing.kind],
+            sizing.size,
+            scenario,
+            trades,
+        )
+        records = trades[: int(account[TRADES])].copy()
+        return Scenario(equity, exposure, account, {c: records[:, n] for n, c in enumerate(TRADE_COLUMNS)})
 
     expected = simulated(EXPECTED)
     # While no bar's path matters the three readings are one.
-    made = {
+    scenarios = {
         name: simulated(number) if number != EXPECTED and expected.account[AMBIGUOUS] else expected
         for number, name in enumerate(SCENARIOS)
     }
-    return Result(history, capital, made)
+    return Result(history, capital, scenarios)

@@ -5,7 +5,7 @@ from threading import Event
 import numpy as np
 import optuna
 
-from assets.backtests.sweep import Course, Lanes, Ranges, Seen, run
+from assets.backtests.sweep import Course, Lanes, Progressed, Ranges, run
 from infra.errors import InputError
 from realtime.kernels.kernel import Floats
 from realtime.strategies import strategy
@@ -16,7 +16,7 @@ WORST = -1e3
 """Stands for the Sharpe ratio of what never traded."""
 
 
-def search(track: Course, name: str, swept: Ranges, count: int, seed: int, seen: Seen, stop: Event) -> Lanes:
+def search(track: Course, name: str, swept: Ranges, count: int, seed: int, progress: Progressed, stop: Event) -> Lanes:
     """Ask for `count` parameter sets within ranges, led by the Sharpe ratios of those before; each is run once.
 
     Raises InputError.
@@ -31,18 +31,18 @@ def search(track: Course, name: str, swept: Ranges, count: int, seed: int, seen:
     ratios: dict[str, float] = {}
     for begin in range(0, count, BATCH):
         trials = [study.ask(space) for _ in range(min(BATCH, count - begin))]
-        asked = [(trial, strategy(name, trial.params)) for trial in trials]
-        fresh = {one.name: one for _, one in asked if one.name not in ratios}
+        batch = [(trial, strategy(name, trial.params)) for trial in trials]
+        fresh = {candidate.name: candidate for _, candidate in batch if candidate.name not in ratios}
         if fresh:
             lanes = run(track, list(fresh.values()), int, stop)
-            found = zip(lanes.strategies, lanes.sharpe.tolist(), strict=True)
-            ratios |= {one.name: ratio if np.isfinite(ratio) else WORST for one, ratio in found}
+            pairs = zip(lanes.strategies, lanes.sharpe.tolist(), strict=True)
+            ratios |= {candidate.name: ratio if np.isfinite(ratio) else WORST for candidate, ratio in pairs}
             parts.append(lanes)
         if stop.is_set():
             break
-        for trial, one in asked:
-            study.tell(trial, ratios[one.name])
-        seen(len(asked))
+        for trial, candidate in batch:
+            study.tell(trial, ratios[candidate.name])
+        progress(len(batch))
     return together(parts)
 
 
@@ -55,7 +55,10 @@ def distribution(values: Floats) -> optuna.distributions.BaseDistribution:
 def together(parts: list[Lanes]) -> Lanes:
     """Return the lanes of several runs as one."""
     return Lanes(
-        tuple(one for part in parts for one in part.strategies), parts[0].capital, parts[0].days,
-        np.concatenate([part.equity for part in parts]), np.concatenate([part.drawdown for part in parts]),
+        tuple(candidate for part in parts for candidate in part.strategies),
+        parts[0].capital,
+        parts[0].days,
+        np.concatenate([part.equity for part in parts]),
+        np.concatenate([part.drawdown for part in parts]),
         np.concatenate([part.accounts for part in parts]),
-    )  # fmt: skip
+    )

@@ -14,24 +14,26 @@ from assets.backtests.tearsheet import STYLE, plain
 ROWS = 100
 
 
-def page(made: SweepReport) -> str:
-    """Return the page."""
-    history = made.plan.history
-    title = f"{made.name} on {', '.join(history.symbols)} {history.timeframe}: {len(made.ranking):,} configurations"
-    said = "".join(f"<li>{plain(line)}</li>" for line in belief(made))
-    charts = "".join(figure.to_html(full_html=False, include_plotlyjs=False) for figure in figures(made))
+def page(summary: SweepReport) -> str:
+    """Return the page of a sweep as HTML."""
+    history = summary.plan.history
+    title = (
+        f"{summary.name} on {', '.join(history.symbols)} {history.timeframe}: {len(summary.ranking):,} configurations"
+    )
+    sentences = "".join(f"<li>{plain(line)}</li>" for line in belief(summary))
+    charts = "".join(figure.to_html(full_html=False, include_plotlyjs=False) for figure in figures(summary))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f"<style>{STYLE}</style><script>{get_plotlyjs()}</script></head><body><h1>{escape(title)}</h1>"
-        f"<p>{escape(history.source)}</p><ul>{said}</ul>{charts}<h2>Ranking</h2>{ranking(made)}</body></html>"
+        f"<p>{escape(history.source)}</p><ul>{sentences}</ul>{charts}<h2>Ranking</h2>{ranking(summary)}</body></html>"
     )
 
 
-def figures(made: SweepReport) -> list[go.Figure]:
+def figures(summary: SweepReport) -> list[go.Figure]:
     """Draw the Sharpe ratio over the parameters: a line, a heat map and a surface, or parallel axes."""
-    varied = [name for name, values in made.swept.items() if len(values) > 1]
-    sharpe = made.lanes.sharpe * math.sqrt(YEAR)
-    columns = {name: np.array([one.parameters[name] for one in made.lanes.strategies]) for name in varied}
+    varied = [name for name, values in summary.swept.items() if len(values) > 1]
+    sharpe = summary.lanes.sharpe * math.sqrt(YEAR)
+    columns = {name: np.array([strategy.parameters[name] for strategy in summary.lanes.strategies]) for name in varied}
     if len(varied) == 1:
         order = np.argsort(columns[varied[0]])
         drawn = [go.Figure(go.Scatter(x=columns[varied[0]][order], y=sharpe[order], mode="lines+markers"))]
@@ -54,14 +56,14 @@ def figures(made: SweepReport) -> list[go.Figure]:
     return drawn
 
 
-def ranking(made: SweepReport) -> str:
+def ranking(summary: SweepReport) -> str:
     """Return the table of the best configurations."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in (*made.swept, "sharpe", "return", "drawdown", "trades"))
+    head = "".join(f"<th>{escape(name)}</th>" for name in (*summary.swept, "sharpe", "return", "drawdown", "trades"))
     rows = []
-    for lane in made.ranking[:ROWS]:
-        row = made.row(lane)
+    for lane in summary.ranking[:ROWS]:
+        row = summary.row(lane)
         sharpe = "-" if row["sharpe"] is None else f"{row['sharpe']:.2f}"
-        cells = [f"{row['parameters'][name]:g}" for name in made.swept]
+        cells = [f"{row['parameters'][name]:g}" for name in summary.swept]
         cells += [sharpe, f"{row['total_return']:.1%}", f"{row['max_drawdown']:.1%}", f"{row['trades']:,}"]
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return f"<table><tr>{head}</tr>{''.join(rows)}</table>"

@@ -13,7 +13,8 @@ from threading import Event
 import numpy as np
 
 from assets.backtests.costs import Terms
-from assets.backtests.engine.lanes import Ints, run_lanes
+from assets.backtests.engine.arrays import Ints, Market, Trading
+from assets.backtests.engine.lanes import Fold, Results, run_lanes
 from assets.backtests.engine.layout import ACCOUNT
 from assets.backtests.history import COLUMNS, History
 from assets.backtests.metrics.daily import day_ends, returns
@@ -29,8 +30,8 @@ BLOCK = 8
 """Lanes that a thread takes at once."""
 Ranges = dict[str, Floats]
 """The values of every parameter that is swept."""
-Seen = Callable[[int], object]
-"""Told how many lanes have been run since the last call."""
+Progressed = Callable[[int], object]
+"""Called with the number of lanes that have run since the last call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,13 @@ class Lanes:
     @property
     def total_return(self) -> Floats:
         """Return what the capital gained, as ratios."""
-        made: Floats = self.equity[:, -1] / self.capital - 1.0
-        return made
+        gains: Floats = self.equity[:, -1] / self.capital - 1.0
+        return gains
 
     def best(self) -> int:
         """Return the lane with the highest Sharpe ratio; the first of equals."""
-        found = self.sharpe
-        return int(np.argmax(np.where(np.isnan(found), -np.inf, found)))
+        ratios = self.sharpe
+        return int(np.argmax(np.where(np.isnan(ratios), -np.inf, ratios)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +84,14 @@ class Course:
     ends: Ints
 
 
-def course(chosen: Indicator, history: History, terms: Terms, capital: float, sizing: Sizing) -> Course:
+def course(strategy: Indicator, history: History, terms: Terms, capital: float, sizing: Sizing) -> Course:
     """Lay a history out for lanes of a strategy; its parameters do not matter."""
     check_capital(capital)
     exists = ~np.isnan(history.bars[:, 3])
     known = np.zeros((len(exists), exists.shape[1] + 1), np.int64)
     known[:, 1:] = np.cumsum(exists, axis=1)
     columns = np.full((len(exists), 1 + len(COLUMNS), exists.shape[1]), np.nan)
-    feed = getattr(chosen.module, "feed", None)
+    feed = getattr(strategy.module, "feed", None)
     for s in range(len(exists)):
         own = history.columns(s)
         fed = feed(own, history.timeframe) if feed else own
@@ -105,36 +106,37 @@ def course(chosen: Indicator, history: History, terms: Terms, capital: float, si
     return Course(history, capital, sizing, columns, known, bars, rates, volatility, rows, days, ends)
 
 
-def run(track: Course, strategies: Sequence[Indicator], seen: Seen = int, stop: Event | None = None) -> Lanes:
+def run(track: Course, strategies: Sequence[Indicator], progress: Progressed = int, stop: Event | None = None) -> Lanes:
     """Run strategies of one file, all cores at once. After `stop` only what is done by then is returned."""
     count, stopped = len(strategies), stop or Event()
-    width = max(one.state_width for one in strategies)
-    initial = np.zeros((count, width))
-    for row, one in zip(initial, strategies, strict=True):
-        row[: one.state_width] = one.initial()
-    arguments = np.concatenate([one.arguments for one in strategies])
-    equity = np.empty((count, len(track.ends)))
-    worst, accounts, done = np.empty(count), np.empty((count, ACCOUNT)), np.zeros(count, np.bool_)
+    fold, market = _fold(track, strategies), Market(track.bars, track.funding, track.volatility, track.terms)
+    trading = Trading(track.history.first, track.capital, SIZINGS[track.sizing.kind], track.sizing.size)
+    results = Results(np.empty((count, len(track.ends))), np.empty(count), np.empty((count, ACCOUNT)))
+    done = np.zeros(count, np.bool_)
 
     def work(begin: int) -> int:
         end = min(begin + BLOCK, count)
         if stopped.is_set():
             return 0
-        run_lanes(
-            strategies[0].address, arguments, initial, track.columns, track.known, track.bars, track.funding,
-            track.volatility, track.terms, track.history.first, track.capital, SIZINGS[track.sizing.kind],
-            track.sizing.size, track.ends, begin, end, equity, worst, accounts,
-        )  # fmt: skip
+        run_lanes(fold, market, trading, track.ends, begin, end, results)
         done[begin:end] = True
         return end - begin
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for ready in pool.map(work, range(0, count, BLOCK)):
-            seen(ready)
-    kept = np.flatnonzero(done).tolist()
-    return Lanes(
-        tuple(strategies[n] for n in kept), track.capital, track.days, equity[kept], worst[kept], accounts[kept]
-    )
+            progress(ready)
+    rows = np.flatnonzero(done).tolist()
+    equity, worst, accounts = (values[rows] for values in results)
+    return Lanes(tuple(strategies[n] for n in rows), track.capital, track.days, equity, worst, accounts)
+
+
+def _fold(track: Course, strategies: Sequence[Indicator]) -> Fold:
+    """Return strategies of one file as lanes, initial states padded to the widest: each reads only its own part."""
+    initial = np.zeros((len(strategies), max(lane.state_width for lane in strategies)))
+    for row, lane in zip(initial, strategies, strict=True):
+        row[: lane.state_width] = lane.initial()
+    arguments = np.concatenate([lane.arguments for lane in strategies])
+    return Fold(strategies[0].address, arguments, initial, track.columns, track.known)
 
 
 def ranges(words: Sequence[str]) -> Ranges:
@@ -143,22 +145,22 @@ def ranges(words: Sequence[str]) -> Ranges:
     >>> {name: values.tolist() for name, values in ranges(["fast=5:15:5", "stop=2"]).items()}
     {'fast': [5.0, 10.0, 15.0], 'stop': [2.0]}
     """
-    made: Ranges = {}
+    swept: Ranges = {}
     for word in words:
-        name, _, given = word.partition("=")
+        name, _, text = word.partition("=")
         try:
-            numbers = [float(number) for number in given.split(":")]
+            numbers = [float(number) for number in text.split(":")]
         except ValueError as error:
             raise _not_a_range(word) from error
         if len(numbers) not in {1, 3} or not np.isfinite(numbers).all():
             raise _not_a_range(word)
         first, last, step = numbers if len(numbers) == 3 else (numbers[0], numbers[0], 1.0)
-        if name.strip() in made:
+        if name.strip() in swept:
             raise InputError(f"the parameter {name.strip()} is given twice")
         if step <= 0.0 or last < first or (last - first) / step >= MOST_LANES:
             raise _not_a_range(word)
-        made[name.strip()] = first + step * np.arange(int((last - first) / step + 1e-9) + 1, dtype=np.float64)
-    return made
+        swept[name.strip()] = first + step * np.arange(int((last - first) / step + 1e-9) + 1, dtype=np.float64)
+    return swept
 
 
 def _not_a_range(word: str) -> InputError:
@@ -170,5 +172,7 @@ def grid(name: str, swept: Ranges) -> list[Indicator]:
     count = int(np.prod([len(values) for values in swept.values()]))
     if count > MOST_LANES:
         raise InputError(f"{count:,} combinations are too many; {MOST_LANES:,} at most")
-    chosen = [dict(zip(swept, values, strict=True)) for values in product(*map(np.ndarray.tolist, swept.values()))]
-    return [strategy(name, parameters) for parameters in chosen]
+    combinations = [
+        dict(zip(swept, values, strict=True)) for values in product(*map(np.ndarray.tolist, swept.values()))
+    ]
+    return [strategy(name, parameters) for parameters in combinations]

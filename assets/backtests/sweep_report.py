@@ -13,8 +13,9 @@ from assets.backtests.engine.layout import PAID_FEES, TRADES
 from assets.backtests.ledger import Count, code_version, data_hash
 from assets.backtests.metrics.returns import YEAR
 from assets.backtests.metrics.significance import dsr, luckiest, min_track_record, pbo, psr
-from assets.backtests.options import Plan, moment
+from assets.backtests.plan import Plan
 from assets.backtests.sweep import Lanes, Ranges
+from assets.times import moment
 
 SHOWN = 10
 MOST_COMPARED = 2_000
@@ -23,7 +24,7 @@ MOST_COMPARED = 2_000
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """All lanes of a sweep and what is said about the best. `count` is None where nobody counted."""
+    """All lanes of a sweep and what is said about the best. `count` is None without a ledger."""
 
     name: str
     swept: Ranges
@@ -40,7 +41,7 @@ class SweepReport:
 
     @property
     def significant(self) -> bool:
-        """Tell whether the best is more than luck, by its deflated Sharpe ratio at 95 %.
+        """Return whether the best is more than luck, by its deflated Sharpe ratio at 95 %.
 
         The probability of overfitting is said beside it: it asks whether the best one stays the best, and is high
         where all share one real edge, too.
@@ -100,59 +101,73 @@ def report(name: str, swept: Ranges, plan: Plan, lanes: Lanes, count: Count | No
     enough = len(best) > 2 and float(best.std()) > 0.0
     some = np.unique(np.linspace(0, len(ratios) - 1, min(len(ratios), MOST_COMPARED)).astype(np.int64))
     return SweepReport(
-        name, swept, plan, lanes, ranking, count, trials, luckiest(trials, spread) * math.sqrt(YEAR),
-        psr(best) if enough else math.nan, dsr(best, trials, spread) if enough else math.nan,
-        pbo(np.ascontiguousarray(daily[some].T)), min_track_record(best) if enough else math.nan,
-    )  # fmt: skip
+        name,
+        swept,
+        plan,
+        lanes,
+        ranking,
+        count,
+        trials,
+        luckiest(trials, spread) * math.sqrt(YEAR),
+        psr(best) if enough else math.nan,
+        dsr(best, trials, spread) if enough else math.nan,
+        pbo(np.ascontiguousarray(daily[some].T)),
+        min_track_record(best) if enough else math.nan,
+    )
 
 
-def show(made: SweepReport, console: Console) -> None:
-    """Print it."""
-    history = made.plan.history
+def show(summary: SweepReport, console: Console) -> None:
+    """Print the best configurations, and how far to believe the first of them."""
+    history = summary.plan.history
     period = f"{moment(int(history.opened_at[history.first]))} to {moment(int(history.opened_at[-1]))} UTC"
     console.print(
-        f"[bold]{made.name}[/bold] on {', '.join(history.symbols)} {history.timeframe}, {period}, "
-        f"{len(made.ranking):,} configurations, from {history.source}"
+        f"[bold]{summary.name}[/bold] on {', '.join(history.symbols)} {history.timeframe}, {period}, "
+        f"{len(summary.ranking):,} configurations, from {history.source}"
     )
-    console.print(table(made))
-    console.print(Panel(Group(*belief(made)), title="how far to believe the best", title_align="left"))
+    console.print(table(summary))
+    console.print(Panel(Group(*belief(summary)), title="how far to believe the best", title_align="left"))
 
 
-def table(made: SweepReport) -> Table:
-    """Return the best configurations."""
-    grid = Table(*made.swept, "sharpe", "return", "drawdown", "trades", "fees", box=None, padding=(0, 2))
-    for lane in made.ranking[:SHOWN]:
-        row = made.row(lane)
+def table(summary: SweepReport) -> Table:
+    """Return the best configurations, a row each, by their Sharpe ratios."""
+    grid = Table(*summary.swept, "sharpe", "return", "drawdown", "trades", "fees", box=None, padding=(0, 2))
+    for lane in summary.ranking[:SHOWN]:
+        row = summary.row(lane)
         sharpe = "-" if row["sharpe"] is None else f"{row['sharpe']:.2f}"
         grid.add_row(
-            *(f"{row['parameters'][name]:g}" for name in made.swept), sharpe, f"{row['total_return']:.1%}",
-            f"{row['max_drawdown']:.1%}", f"{row['trades']:,}", f"{row['fees']:,.0f}",
-        )  # fmt: skip
+            *(f"{row['parameters'][name]:g}" for name in summary.swept),
+            sharpe,
+            f"{row['total_return']:.1%}",
+            f"{row['max_drawdown']:.1%}",
+            f"{row['trades']:,}",
+            f"{row['fees']:,.0f}",
+        )
     return grid
 
 
-def belief(made: SweepReport) -> list[str]:
+def belief(summary: SweepReport) -> list[str]:
     """Say what the statistics say, in sentences."""
     lines = (
-        [] if made.count else ["[bold red]UNCOUNTED[/bold red]: no ledger was reached; only these trials are known."]
+        [] if summary.count else ["[bold red]UNCOUNTED[/bold red]: no ledger was reached; only these trials are known."]
     )
-    sharpe = made.row(made.ranking[0])["sharpe"]
+    sharpe = summary.row(summary.ranking[0])["sharpe"]
     lines.append(
-        f"Trials of this strategy on this data: {made.trials:,}; the luckiest of so many without an edge would show a "
-        f"Sharpe ratio of {made.luck:.2f}."
+        f"Trials of this strategy on this data: {summary.trials:,}; "
+        f"the luckiest of so many without an edge would show a Sharpe ratio of {summary.luck:.2f}."
     )
     if sharpe is None:
         return [*lines, "No configuration traded: there is nothing to believe."]
     lines.append(
-        f"The best shows {sharpe:.2f}; probability that it is above 0: {made.psr:.1%}, deflated by the trials: "
-        f"{made.deflated:.1%}."
+        f"The best shows {sharpe:.2f}; probability that it is above 0: {summary.psr:.1%}, deflated by the trials: "
+        f"{summary.deflated:.1%}."
     )
-    if math.isfinite(made.overfitting):
-        compared = min(len(made.ranking), MOST_COMPARED)
-        lines.append(f"Probability of overfitting (CSCV over {compared:,} of the trials): {made.overfitting:.1%}.")
-    enough = f"{made.needed_days:,.0f} days" if math.isfinite(made.needed_days) else "no length would do"
+    if math.isfinite(summary.overfitting):
+        compared = min(len(summary.ranking), MOST_COMPARED)
+        lines.append(f"Probability of overfitting (CSCV over {compared:,} of the trials): {summary.overfitting:.1%}.")
+    enough = f"{summary.needed_days:,.0f} days" if math.isfinite(summary.needed_days) else "no length would do"
     lines.append(
-        f"Track record needed to trust a positive Sharpe ratio at 95 %: {enough}; there are {len(made.lanes.days):,}."
+        f"Track record needed to trust a positive Sharpe ratio at 95 %: {enough}; "
+        f"there are {len(summary.lanes.days):,}."
     )
-    verdict = "Significant" if made.significant else "Not significant"
+    verdict = "Significant" if summary.significant else "Not significant"
     return [*lines, f"[bold]{verdict}[/bold] at 95 %."]

@@ -11,8 +11,8 @@ from plotly.subplots import make_subplots  # type: ignore[import-untyped]  # see
 from assets.backtests.engine.layout import REASONS
 from assets.backtests.metrics.daily import at_midnight, returns
 from assets.backtests.metrics.drawdowns import depths
-from assets.backtests.options import moment
 from assets.backtests.report import FIRST, Report, assumptions, belief, shown
+from assets.times import moment
 
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1200px;margin:2rem auto;padding:0 1rem;color:#1c2430}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:.15rem .7rem;text-align:right}
@@ -22,26 +22,26 @@ MOST_POINTS = 20_000
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def page(made: Report) -> str:
-    """Return the page."""
-    history = made.result.history
-    title = f"{made.strategy.name} on {', '.join(history.symbols)} {history.timeframe}"
-    said = "".join(f"<li>{plain(line)}</li>" for line in (*belief(made), *assumptions(made)))
-    names = [*FIRST, *(name for name in made.metrics if name not in FIRST)]
+def page(summary: Report) -> str:
+    """Return the tear sheet of a backtest as HTML."""
+    history = summary.result.history
+    title = f"{summary.strategy.name} on {', '.join(history.symbols)} {history.timeframe}"
+    sentences = "".join(f"<li>{plain(line)}</li>" for line in (*belief(summary), *assumptions(summary)))
+    names = [*FIRST, *(name for name in summary.metrics if name not in FIRST)]
     rows = "".join(
-        f"<tr><td>{escape(name.replace('_', ' '))}</td><td>{shown(name, made.metrics[name])}</td></tr>"
+        f"<tr><td>{escape(name.replace('_', ' '))}</td><td>{shown(name, summary.metrics[name])}</td></tr>"
         for name in names
-        if name in made.metrics
+        if name in summary.metrics
     )
     charts = "".join(
         figure.to_html(full_html=False, include_plotlyjs=False)
-        for figure in (equity_figure(made), *price_figures(made))
+        for figure in (equity_figure(summary), *price_figures(summary))
     )
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f"<style>{STYLE}</style><script>{get_plotlyjs()}</script></head><body><h1>{escape(title)}</h1>"
-        f"<p>{moment(int(history.opened_at[history.first]))} to {moment(int(made.result.closed_at[-1]))} UTC, "
-        f"{escape(history.source)}</p><ul>{said}</ul>{charts}<h2>Months</h2>{months(made)}"
+        f"<p>{moment(int(history.opened_at[history.first]))} to {moment(int(summary.result.closed_at[-1]))} UTC, "
+        f"{escape(history.source)}</p><ul>{sentences}</ul>{charts}<h2>Months</h2>{months(summary)}"
         f'<h2>Metrics</h2><div class="columns"><table>{rows}</table></div></body></html>'
     )
 
@@ -60,13 +60,13 @@ def thinned(count: int) -> Any:
 
 
 def times(microseconds: Any) -> Any:
-    """Return times as plotly draws them."""
+    """Return microseconds as what plotly draws as times: it reads milliseconds."""
     return np.asarray(microseconds, np.int64).astype("datetime64[us]").astype("datetime64[ms]")
 
 
-def equity_figure(made: Report) -> go.Figure:
+def equity_figure(summary: Report) -> go.Figure:
     """Draw equity under all scenarios, and the drawdown of the expected one."""
-    result = made.result
+    result = summary.result
     at = thinned(len(result.closed_at))
     x = times(result.closed_at[at])
     figure = make_subplots(rows=2, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.04)
@@ -79,23 +79,23 @@ def equity_figure(made: Report) -> go.Figure:
     return figure
 
 
-def price_figures(made: Report) -> list[go.Figure]:
+def price_figures(summary: Report) -> list[go.Figure]:
     """Draw every symbol's closes with its entries and exits."""
-    return [price_figure(made, s) for s in range(len(made.result.history.symbols))]
+    return [price_figure(summary, s) for s in range(len(summary.result.history.symbols))]
 
 
-def price_figure(made: Report, s: int) -> go.Figure:
+def price_figure(summary: Report, s: int) -> go.Figure:
     """Draw one symbol's closes with its trades."""
-    history, trades = made.result.history, made.result.expected.trades
+    history, trades = summary.result.history, summary.result.expected.trades
     at = history.first + thinned(len(history.opened_at) - history.first)
     mine = trades["symbol"] == s
     figure = go.Figure()
     figure.add_scatter(x=times(history.opened_at[at]), y=history.bars[s, 3, at], name="close", line={"width": 1})
     for name, side, symbol in (("long", 1.0, "triangle-up"), ("short", -1.0, "triangle-down")):
-        chosen = mine & (trades["side"] == side)
-        x = times(history.opened_at[trades["entered"][chosen].astype(np.int64)])
+        entries = mine & (trades["side"] == side)
+        x = times(history.opened_at[trades["entered"][entries].astype(np.int64)])
         figure.add_scatter(
-            x=x, y=trades["entry"][chosen], mode="markers", name=name, marker={"symbol": symbol, "size": 9}
+            x=x, y=trades["entry"][entries], mode="markers", name=name, marker={"symbol": symbol, "size": 9}
         )
     reasons = [REASONS[int(code)] for code in trades["reason"][mine]]
     texts = [f"{reason}: {pnl:+,.2f}" for reason, pnl in zip(reasons, trades["pnl"][mine].tolist(), strict=True)]
@@ -109,10 +109,10 @@ def price_figure(made: Report, s: int) -> go.Figure:
     return figure
 
 
-def months(made: Report) -> str:
-    """Return the table of monthly returns."""
-    days, values = at_midnight(made.result.expected.equity, made.result.closed_at)
-    daily = returns(values, made.result.capital)
+def months(summary: Report) -> str:
+    """Return the monthly returns as a table, a row a year."""
+    days, values = at_midnight(summary.result.expected.equity, summary.result.closed_at)
+    daily = returns(values, summary.result.capital)
     month = days.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
     by_month = {int(m): float(np.prod(1.0 + daily[month == m])) - 1.0 for m in np.unique(month)}
     head = "".join(f"<th>{name}</th>" for name in (*MONTHS, "year"))
@@ -125,14 +125,14 @@ def years(by_month: dict[int, float]) -> list[int]:
 
 
 def year_row(year: int, by_month: dict[int, float]) -> str:
-    """Return one row of the table."""
-    found = [by_month.get((year - 1970) * 12 + m) for m in range(12)]
-    whole = float(np.prod([1.0 + value for value in found if value is not None])) - 1.0
-    return f"<tr><td>{year}</td>{''.join(map(cell, [*found, whole]))}</tr>"
+    """Return the returns of a year's months, and of the year, as a row; months without bars stay empty."""
+    monthly = [by_month.get((year - 1970) * 12 + m) for m in range(12)]
+    annual = float(np.prod([1.0 + value for value in monthly if value is not None])) - 1.0
+    return f"<tr><td>{year}</td>{''.join(map(cell, [*monthly, annual]))}</tr>"
 
 
 def cell(value: float | None) -> str:
-    """Return one cell."""
+    """Return a ratio as a cell in percent, green or red."""
     if value is None:
         return "<td></td>"
     return f'<td class="{"up" if value >= 0 else "down"}">{value * 100:.1f} %</td>'

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from assets.backtests.costs import Terms
-from assets.backtests.engine.lanes import Ints
+from assets.backtests.engine.arrays import Ints
 from assets.backtests.history import History
 from assets.backtests.metrics.daily import at_midnight, returns
 from assets.backtests.metrics.returns import ratio
-from assets.backtests.run import Result, Sizing, backtest, wanted
+from assets.backtests.run import Result, Sizing, backtest, orders_of
 from assets.backtests.sweep import Lanes, course, run
 from infra.clock import DAY
 from infra.errors import InputError
@@ -39,16 +39,16 @@ class Step:
     """One window: all that was tried in sample, what was chosen, and what that did out of sample."""
 
     window: Window
-    tried: Lanes
+    lanes: Lanes
     sample: History
-    chosen: Indicator
+    strategy: Indicator
     outside: Result
 
     @property
     def inside_growth(self) -> float:
         """Return the mean logarithmic growth of a day in sample."""
-        equity = self.tried.equity[self.tried.best(), -1]
-        return growth(float(equity) / self.tried.capital, len(self.tried.days))
+        equity = self.lanes.equity[self.lanes.best(), -1]
+        return growth(float(equity) / self.lanes.capital, len(self.lanes.days))
 
     @property
     def outside_growth(self) -> float:
@@ -81,11 +81,11 @@ class Walk:
     @property
     def stability(self) -> dict[str, float]:
         """Return by parameter in what share of the steps the choice before was chosen again; 1 is stable."""
-        names = self.steps[0].chosen.parameters
-        values = {name: [step.chosen.parameters[name] for step in self.steps] for name in names}
+        names = self.steps[0].strategy.parameters
+        values = {name: [step.strategy.parameters[name] for step in self.steps] for name in names}
         return {
-            name: float(np.mean(np.diff(chosen) == 0.0)) if len(chosen) > 1 else np.nan
-            for name, chosen in values.items()
+            name: float(np.mean(np.diff(choices) == 0.0)) if len(choices) > 1 else np.nan
+            for name, choices in values.items()
         }
 
 
@@ -99,17 +99,17 @@ def windows(history: History, inside_days: int, outside_days: int, anchored: boo
     if min(inside_days, outside_days) < LEAST_DAYS:
         raise InputError(f"both samples must have {LEAST_DAYS} days at least: {inside_days} and {outside_days}")
     begin, until = int(history.opened_at[history.first]), int(history.opened_at[-1]) + 1
-    made = []
+    cuts = []
     middle = begin + inside_days * DAY
     while middle + LEAST_DAYS * DAY <= until:
         start = begin if anchored else middle - inside_days * DAY
         ends = (start, middle, min(middle + outside_days * DAY, until))
-        made.append(Window(*(int(np.searchsorted(history.opened_at, at)) for at in ends)))
+        cuts.append(Window(*(int(np.searchsorted(history.opened_at, at)) for at in ends)))
         middle += outside_days * DAY
-    if not made:
+    if not cuts:
         days = (until - begin) / DAY
         raise InputError(f"{days:.0f} days are too few for {inside_days} in sample and any out of sample")
-    return made
+    return cuts
 
 
 def part(history: History, first: int, end: int) -> History:
@@ -122,30 +122,35 @@ def part(history: History, first: int, end: int) -> History:
     return replace(history, opened_at=history.opened_at[begin:end], bars=bars, first=first - begin, until=until)
 
 
-def trade(chosen: Indicator, history: History, terms: Terms, capital: float, sizing: Sizing) -> Result:
+def trade(strategy: Indicator, history: History, terms: Terms, capital: float, sizing: Sizing) -> Result:
     """Trade one window; the position is closed at its last open."""
-    orders = wanted(chosen, history)
+    orders = orders_of(strategy, history)
     orders[:, :, -2:] = np.nan
     orders[:, 0, -2] = 0.0
     return backtest(history, orders, terms, capital, sizing)
 
 
 def walk(
-    chosen: Sequence[Indicator], history: History, terms: Terms, capital: float, sizing: Sizing,
-    found: Sequence[Window], seen: Callable[[Step], object],
-) -> Walk:  # fmt: skip
-    """Walk through windows; `seen` is told of every step."""
+    strategies: Sequence[Indicator],
+    history: History,
+    terms: Terms,
+    capital: float,
+    sizing: Sizing,
+    cuts: Sequence[Window],
+    progress: Callable[[Step], object],
+) -> Walk:
+    """Walk through windows; `progress` is told of every step."""
     steps: list[Step] = []
     equity, closed_at, money = [], [], capital
-    for window in found:
+    for window in cuts:
         sample = part(history, window.start, window.middle)
-        tried = run(course(chosen[0], sample, terms, capital, sizing), chosen)
-        best = tried.strategies[tried.best()]
+        lanes = run(course(strategies[0], sample, terms, capital, sizing), strategies)
+        best = lanes.strategies[lanes.best()]
         outside = trade(best, part(history, window.middle, window.end), terms, money, sizing)
         equity.append(outside.expected.equity)
         closed_at.append(outside.closed_at)
-        steps.append(Step(window, tried, sample, best, outside))
-        seen(steps[-1])
+        steps.append(Step(window, lanes, sample, best, outside))
+        progress(steps[-1])
         money = float(outside.expected.equity[-1])
         if not money > 0.0:
             break

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from assets.backtests.costs import Slippage, terms_of
-from assets.backtests.counting import counted
+from assets.backtests.counting import counted, trial_of_result
 from assets.backtests.history import History
-from assets.backtests.options import Plan
+from assets.backtests.plan import Plan
 from assets.backtests.report import Report, report
-from assets.backtests.run import Sizing, backtest, wanted
-from assets.commands.backtest import certified, trial
+from assets.backtests.run import Sizing, backtest, orders_of
+from assets.backtests.tearsheet import page
+from assets.certificates.members import has_certificate
+from assets.report_files import as_json
 from infra.files import write_atomically
 from realtime.strategies import strategy
 
@@ -20,7 +20,7 @@ CAPITAL = 10_000.0
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where a report was written."""
+    """Where a report lies."""
 
     html: Path
     json: Path
@@ -31,20 +31,18 @@ def whole_lake(name: str, history: History, exchange: str) -> Report:
 
     Raises LeakError for one that reads the future, UnavailableError without the ledger.
     """
-    chosen = strategy(name)
-    certified(chosen, uncertified=False)
+    defaults = strategy(name)
+    has_certificate(defaults, uncertified=False)
     terms = terms_of(exchange, perpetual=False, slippage=Slippage(), leverage=1.0)
     plan = Plan(history, terms, Sizing("fraction", 1.0 / len(history.symbols)), CAPITAL, exchange)
-    result = backtest(history, wanted(chosen, history), plan.terms, plan.capital, plan.sizing)
-    return report(chosen, plan, result, counted([trial(chosen, plan, result)], uncounted=False))
+    result = backtest(history, orders_of(defaults, history), plan.terms, plan.capital, plan.sizing)
+    return report(defaults, plan, result, counted([trial_of_result(defaults, plan, result)], uncounted=False))
 
 
-def write(folder: Path, name: str, made: Report) -> Files:
+def write(folder: Path, name: str, summary: Report) -> Files:
     """Write the tear sheet and its JSON."""
-    from assets.backtests.tearsheet import page  # noqa: PLC0415  # plotly takes a second to load
-
     folder.mkdir(parents=True, exist_ok=True)
     files = Files(folder / f"{name}.html", folder / f"{name}.json")
-    write_atomically(files.html, page(made).encode())
-    write_atomically(files.json, msgspec.json.format(msgspec.json.encode(made.document())) + b"\n")
+    write_atomically(files.html, page(summary).encode())
+    write_atomically(files.json, as_json(summary.document()))
     return files

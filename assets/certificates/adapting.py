@@ -30,25 +30,25 @@ SINGLE = "value"
 
 def member(target: str, table: Columns, form: str = "") -> Member:
     """Return `MODULE:FUNCTION` or `FILE.py:FUNCTION` as something to judge, tried on the table."""
-    module, function = found(target)
-    wanted = form or annotated(function)
-    if wanted and wanted not in FORMS:
-        raise InputError(f"there is no form {wanted!r}; there are {', '.join(FORMS)}")
+    module, function = load(target)
+    form_name = form or annotated(function)
+    if form_name and form_name not in FORMS:
+        raise InputError(f"there is no form {form_name!r}; there are {', '.join(FORMS)}")
     errors: list[str] = []
-    for name in [wanted] if wanted else FORMS:
+    for name in [form_name] if form_name else FORMS:
         adapted = partial(_called, function, FORMS[name])
         try:
             run(adapted, table)
         except InputError:
             raise
-        except Exception as error:  # noqa: BLE001  # a person's code may raise anything
+        except Exception as error:  # noqa: BLE001 - a person's code may raise anything
             errors.append(f"given {name} it raised {type(error).__name__}: {error}")
         else:
             return Member("function", target, adapted, (module,))
     raise InputError(f"{target} does not work: {'; '.join(errors)}")
 
 
-def found(target: str) -> tuple[ModuleType, Callable[[Any], Any]]:
+def load(target: str) -> tuple[ModuleType, Callable[[Any], Any]]:
     """Import a module and return it with its function. Raises InputError that names what is not there."""
     place, colon, name = target.rpartition(":")
     if not colon or not place or not name:
@@ -92,6 +92,7 @@ def _module(name: str) -> ModuleType:
 
 
 def _file(path: Path) -> ModuleType:
+    """Import a file under a name of its own, with its folder on the path as if Python had been started there."""
     if not path.is_file():
         raise InputError(f"there is no file {path}")
     sys.path.insert(0, str(path.resolve().parent))
@@ -113,19 +114,19 @@ def _called(function: Callable[[Any], Any], form: Form, table: Columns) -> Mappi
 
 
 def _polars(table: Columns) -> pl.DataFrame:
-    made = pl.DataFrame({name: pl.Series(name, column) for name, column in table.items()})
-    return made.with_columns(pl.from_epoch(name, "us").dt.replace_time_zone("UTC") for name in table if _is_time(name))
+    frame = pl.DataFrame({name: pl.Series(name, column) for name, column in table.items()})
+    return frame.with_columns(pl.from_epoch(name, "us").dt.replace_time_zone("UTC") for name in table if _is_time(name))
 
 
 def _pandas(table: Columns) -> Any:
-    import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415  # a second to load, and few need it
+    import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - a second to load, and few need it
 
-    made = pd.DataFrame(
+    frame = pd.DataFrame(
         {name: column.view("datetime64[us]") if _is_time(name) else column for name, column in table.items()}
     )
     for name in filter(_is_time, table):
-        made[name] = made[name].dt.tz_localize("UTC")
-    return made.set_index("opened_at") if "opened_at" in made else made
+        frame[name] = frame[name].dt.tz_localize("UTC")
+    return frame.set_index("opened_at") if "opened_at" in frame else frame
 
 
 def _columns(table: Columns) -> dict[str, Column]:
@@ -171,7 +172,7 @@ def _from_array(answer: Any) -> dict[str, object]:
 
 
 def _array(values: Any) -> Column:
-    made = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
-    if getattr(made.dtype, "kind", "") == "O" and len(made) and hasattr(made[0], "timestamp"):
-        made = np.array([np.datetime64(one.replace(tzinfo=None), "us") for one in made])
-    return made.astype("datetime64[us]").astype(np.int64) if made.dtype.kind == "M" else made
+    array = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
+    if getattr(array.dtype, "kind", "") == "O" and len(array) and hasattr(array[0], "timestamp"):
+        array = np.array([np.datetime64(stamp.replace(tzinfo=None), "us") for stamp in array])
+    return array.astype("datetime64[us]").astype(np.int64) if array.dtype.kind == "M" else array

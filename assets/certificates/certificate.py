@@ -19,6 +19,7 @@ from assets.certificates.code import code_hash, files_hash
 from assets.certificates.compare import Function
 from assets.certificates.judge import Progress, Verdict, judge
 from assets.certificates.table import Columns, data_hash, synthetic
+from assets.report_files import as_json
 from infra import clock
 from infra.errors import InputError, PlatformError
 from infra.files import write_atomically
@@ -56,10 +57,10 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 
 def certify(member: Member, table: Columns | None = None, progress: Progress = lambda *_: None) -> Certificate:
     """Judge a member on candles, else on its own. Raises InputError where nothing can be said about it."""
-    given = member.candles() if table is None else table
+    candles = member.candles() if table is None else table
     started = time.perf_counter()
     try:
-        verdict = judge(member.function, given, progress)
+        verdict = judge(member.function, candles, progress)
     except InputError as error:
         raise type(error)(f"{member.kind} {member.name}: {error}") from error
     return Certificate(
@@ -67,7 +68,7 @@ def certify(member: Member, table: Columns | None = None, progress: Progress = l
         name=member.name,
         passed=not verdict.leaks,
         code_hash=code_hash(member.sources),
-        data_hash=data_hash(given),
+        data_hash=data_hash(candles),
         method=method(),
         certified_at=clock.now(),
         seconds=round(time.perf_counter() - started, 4),
@@ -77,20 +78,20 @@ def certify(member: Member, table: Columns | None = None, progress: Progress = l
 
 def ensure(member: Member) -> Certificate:
     """Return the certificate that is on record for the member's present code, else certify it now and record that."""
-    held = recorded(member.kind, member.name)
-    wanted = (code_hash(member.sources), data_hash(member.candles()), method())
-    if held is None or (held.code_hash, held.data_hash, held.method) != wanted:
-        held = certify(member)
+    certificate = recorded(member.kind, member.name)
+    hashes = (code_hash(member.sources), data_hash(member.candles()), method())
+    if certificate is None or (certificate.code_hash, certificate.data_hash, certificate.method) != hashes:
+        certificate = certify(member)
         with suppress(OSError):  # a folder that cannot be written costs the next run a fifth of a second
-            record(held)
-    return held
+            record(certificate)
+    return certificate
 
 
-def refuse_leaks(held: Certificate) -> None:
+def refuse_leaks(certificate: Certificate) -> None:
     """Raise LeakError that says what was read, unless it is the certificate of something that passed."""
-    if not held.passed:
-        told = "; ".join(map(str, held.verdict.leaks))
-        raise LeakError(f"{held.kind} {held.name} is refused because it reads the future: {told}")
+    if not certificate.passed:
+        leaks = "; ".join(map(str, certificate.verdict.leaks))
+        raise LeakError(f"{certificate.kind} {certificate.name} is refused because it reads the future: {leaks}")
 
 
 def place(kind: str, name: str) -> Path:
@@ -102,20 +103,20 @@ def place(kind: str, name: str) -> Path:
     return settings().data_directory / "certificates" / re.sub(r"[^\w.+-]", "_", f"{kind}.{name}.json")
 
 
-def record(made: Certificate) -> None:
+def record(certificate: Certificate) -> None:
     """Write a certificate down, in place of the one before."""
-    path = place(made.kind, made.name)
+    path = place(certificate.kind, certificate.name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(made)) + b"\n")
+    write_atomically(path, as_json(certificate))
 
 
 def recorded(kind: str, name: str) -> Certificate | None:
     """Return what is on record; a file that is none counts as nothing."""
     try:
-        found = msgspec.json.decode(place(kind, name).read_bytes(), type=Certificate)
+        certificate = msgspec.json.decode(place(kind, name).read_bytes(), type=Certificate)
     except (OSError, msgspec.MsgspecError):
         return None
-    return found if (found.kind, found.name) == (kind, name) else None
+    return certificate if (certificate.kind, certificate.name) == (kind, name) else None
 
 
 @cache

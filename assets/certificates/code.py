@@ -11,16 +11,16 @@ OURS = {"assets", "infra", "ingestion", "realtime", "serving"}
 
 def code_hash(sources: Iterable[ModuleType]) -> str:
     """Return the hash of modules and of every file, of ours or lying beside theirs, that they take something from."""
-    waiting = [one for one in sources if getattr(one, "__file__", None)]
-    near = {Path(str(one.__file__)).resolve().parent for one in waiting}
-    found: dict[str, Path] = {}
+    waiting = [module for module in sources if getattr(module, "__file__", None)]
+    near = {Path(str(module.__file__)).resolve().parent for module in waiting}
+    files: dict[str, Path] = {}
     while waiting:
-        one = waiting.pop()
-        if one.__name__ not in found:
-            found[one.__name__] = Path(str(one.__file__))
-            owners = [_owner(value) for value in list(vars(one).values()) if not _lies_in(value, one)]
+        module = waiting.pop()
+        if module.__name__ not in files:
+            files[module.__name__] = Path(str(module.__file__))
+            owners = [_owner(value) for value in list(vars(module).values()) if not _lies_in(value, module)]
             waiting += [owner for owner in owners if owner is not None and _counts(owner, near)]
-    return files_hash(found[name] for name in sorted(found))
+    return files_hash(files[name] for name in sorted(files))
 
 
 def files_hash(files: Iterable[Path]) -> str:
@@ -39,7 +39,7 @@ def _owner(value: object) -> ModuleType | None:
 
 
 def _lies_in(value: object, package: ModuleType) -> bool:
-    """Tell whether a value is a module inside a package: it is there or not by what else was imported."""
+    """Return whether a value is a module inside a package: it is there or not by what else was imported."""
     return isinstance(value, ModuleType) and value.__name__.startswith(f"{package.__name__}.")
 
 

@@ -17,17 +17,17 @@ def run(function: Function, table: Columns) -> dict[str, Column]:
     """Call a function on a copy of a table; return its outputs as arrays. Raises InputError on a wrong length."""
     with catch_warnings(), np.errstate(all="ignore"):
         simplefilter("ignore")
-        said = function({name: column.copy() for name, column in table.items()})
-    made = {name: np.asarray(values) for name, values in said.items()}
-    rows = len(made[CLOCK]) if CLOCK in made else len(table[CLOCK])
-    for name, values in made.items():
+        answer = function({name: column.copy() for name, column in table.items()})
+    outputs = {name: np.asarray(values) for name, values in answer.items()}
+    rows = len(outputs[CLOCK]) if CLOCK in outputs else len(table[CLOCK])
+    for name, values in outputs.items():
         if values.ndim != 1 or len(values) != rows:
             shape = " x ".join(map(str, values.shape)) or "no"
             raise InputError(
                 f"{name} has {shape} values for {rows} rows; keep one a row (NaN where there is none), or return "
                 f"a column {CLOCK} that says when each was known"
             )
-    return made
+    return outputs
 
 
 def known(table: Columns, outputs: Outputs, at: int) -> dict[str, Column]:
@@ -36,19 +36,19 @@ def known(table: Columns, outputs: Outputs, at: int) -> dict[str, Column]:
     return {name: column[rows] for name, column in outputs.items()}
 
 
-def different(one: Column, other: Column) -> Column:
-    """Tell where values differ: numbers by their bits (every NaN is the same), anything else by equality.
+def different(before: Column, after: Column) -> Column:
+    """Return where values differ: numbers by their bits (every NaN is the same), anything else by equality.
 
     >>> nan = float("nan")
     >>> different(np.array([0.0, nan, 1.0]), np.array([-0.0, nan, 1.0])).tolist()
     [True, False, False]
     """
-    if one.dtype.kind == other.dtype.kind == "f":
-        left, right = one.astype(np.float64), other.astype(np.float64)
+    if before.dtype.kind == after.dtype.kind == "f":
+        left, right = before.astype(np.float64), after.astype(np.float64)
         bits = left.view(np.int64) != right.view(np.int64)
         where: Column = bits & ~(np.isnan(left) & np.isnan(right))
         return where
-    return np.array([a != b for a, b in zip(one.tolist(), other.tolist(), strict=True)], bool)
+    return np.array([a != b for a, b in zip(before.tolist(), after.tolist(), strict=True)], bool)
 
 
 def first_difference(values: Column, now: Column | None) -> int | None:
@@ -67,10 +67,10 @@ def first_difference(values: Column, now: Column | None) -> int | None:
 
 
 def shown(values: Column | None, row: int) -> str:
-    """Write one value for a person."""
+    """Write one value of an output for a person; `missing` where there is no such row."""
     return "missing" if values is None or row >= len(values) else str(values[row].item())
 
 
 def present(column: Column) -> Column:
-    """Tell where there is a value."""
+    """Return in which rows there is a value."""
     return ~np.isnan(column) if column.dtype.kind == "f" else np.array([value is not None for value in column], bool)

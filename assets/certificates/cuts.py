@@ -41,8 +41,8 @@ def cuts(table: Columns, outputs: Mapping[str, Column]) -> list[Cut]:
     rows = {int(row): EVERY[:-1] for row in late}
     for row in (*early, *_on_events(outputs, count, draw), count - 2):
         rows.setdefault(int(row), VALUES)
-    found = [_cut(clock, row, noises) for row, noises in sorted(rows.items()) if 0 <= row < count - 1]
-    return [*found, _cut(clock, count - 1, MORE_ROWS)]
+    inside = [_cut(clock, row, noises) for row, noises in sorted(rows.items()) if 0 <= row < count - 1]
+    return [*inside, _cut(clock, count - 1, MORE_ROWS)]
 
 
 def _cut(clock: Column, row: int, noises: tuple[str, ...]) -> Cut:

@@ -5,9 +5,10 @@ from functools import partial
 
 import numpy as np
 
-from assets.certificates.certificate import Certificate, Member, ensure
+from assets.certificates.certificate import Certificate, LeakError, Member, ensure, refuse_leaks
 from assets.certificates.judge import SilentError
 from assets.certificates.table import ROWS, TIMEFRAME, Columns, synthetic
+from infra.errors import InputError
 from realtime import signals
 from realtime.indicators import Indicator, batch, indicators, modules
 from realtime.indicators_compiled import compile_all
@@ -20,19 +21,24 @@ BARS = ("opened_at", "open", "high", "low", "close", "volume")
 
 
 def members() -> list[Member]:
-    """Return all of them."""
+    """Return everything that is offered to users, kind after kind."""
     return [member for listed in KINDS.values() for member in listed()]
 
 
 def every_indicator() -> list[Member]:
     """Return the indicators, as the engine has them."""
     compile_all()
-    return [Member("indicator", one.name, partial(_values, one), (one.module,)) for one in indicators()]
+    return [
+        Member("indicator", indicator.name, partial(_values, indicator), (indicator.module,))
+        for indicator in indicators()
+    ]
 
 
 def every_rule() -> list[Member]:
     """Return the rules of signals; whatever an indicator reads, a rule reads."""
-    return [Member("rule", one.name, partial(_opinion, one), (signal_score, one.module, *modules())) for one in rules()]
+    return [
+        Member("rule", rule.name, partial(_opinion, rule), (signal_score, rule.module, *modules())) for rule in rules()
+    ]
 
 
 def every_feature() -> list[Member]:
@@ -46,20 +52,31 @@ def every_strategy() -> list[Member]:
     return [of_strategy(strategy(name)) for name in names()]
 
 
-def of_strategy(one: Indicator) -> Member:
+def of_strategy(strategy: Indicator) -> Member:
     """Return a strategy with any parameters; one that has a feed may read all indicators and rules."""
-    feeds = hasattr(one.module, "feed")
+    feeds = hasattr(strategy.module, "feed")
     reads = (signals, *modules(), *(rule.module for rule in rules())) if feeds else ()
-    candles = partial(synthetic, ROWS + 2 * max(one.warmup))
-    return Member("strategy", one.name, partial(_intents, one), (one.module, *reads), candles)
+    candles = partial(synthetic, ROWS + 2 * max(strategy.warmup))
+    return Member("strategy", strategy.name, partial(_intents, strategy), (strategy.module, *reads), candles)
 
 
-def certificate_of(one: Indicator) -> Certificate:
+def certificate_of(variant: Indicator) -> Certificate:
     """Return a strategy's certificate; with parameters under which it never trades, that of its defaults."""
     try:
-        return ensure(of_strategy(one))
+        return ensure(of_strategy(variant))
     except SilentError:
-        return ensure(of_strategy(strategy(one.module.__name__.rpartition(".")[2])))
+        return ensure(of_strategy(strategy(variant.module.__name__.rpartition(".")[2])))
+
+
+def has_certificate(strategy: Indicator, uncertified: bool) -> bool:
+    """Return whether a strategy has a certificate. Without one raise LeakError or InputError unless it may go on."""
+    try:
+        refuse_leaks(certificate_of(strategy))
+    except (LeakError, InputError):
+        if uncertified:
+            return False
+        raise
+    return True
 
 
 KINDS: Mapping[str, Callable[[], list[Member]]] = {
@@ -74,12 +91,12 @@ def _bars(table: Columns) -> dict[str, Floats]:
     return {name: table[name].astype(np.float64) for name in BARS}
 
 
-def _values(one: Indicator, table: Columns) -> dict[str, Floats]:
-    return dict(zip(one.columns, batch(one, _bars(table)), strict=True))
+def _values(indicator: Indicator, table: Columns) -> dict[str, Floats]:
+    return dict(zip(indicator.columns, batch(indicator, _bars(table)), strict=True))
 
 
-def _opinion(one: Rule, table: Columns) -> dict[str, Floats]:
-    return {one.name: one.module.rule(signal_score.view(_bars(table), TIMEFRAME))}
+def _opinion(rule: Rule, table: Columns) -> dict[str, Floats]:
+    return {rule.name: rule.module.rule(signal_score.view(_bars(table), TIMEFRAME))}
 
 
 def _features(table: Columns) -> dict[str, Floats]:
@@ -87,5 +104,5 @@ def _features(table: Columns) -> dict[str, Floats]:
     return dict(zip(features.FEATURES, features.table({**bars, "bitcoin": bars["close"]}).T, strict=True))
 
 
-def _intents(one: Indicator, table: Columns) -> dict[str, Floats]:
-    return dict(zip(INTENTS, intents(one, _bars(table), TIMEFRAME), strict=True))
+def _intents(strategy: Indicator, table: Columns) -> dict[str, Floats]:
+    return dict(zip(INTENTS, intents(strategy, _bars(table), TIMEFRAME), strict=True))

@@ -18,19 +18,19 @@ SEED = 20
 def walked(table: Columns, cut: int) -> Table:
     """Go on as a random walk from the last price."""
     later, draw = _later(table, cut), np.random.default_rng(SEED)
-    made = {name: column.copy() for name, column in table.items()}
+    future = {name: column.copy() for name, column in table.items()}
     count = int(later.sum())
     if _has_prices(table) and count:
         before = table["close"][~later]
         start = float(before[-1]) if len(before) else float(table["close"][0])
         moves = draw.normal(0.0, 0.02, count)
         for name, values in path(start, moves, np.full(count, 0.02), draw).items():
-            made[name][later] = values
-    return _rest(made, later, draw)
+            future[name][later] = values
+    return _rest(future, later, draw)
 
 
 def scaled(table: Columns, cut: int) -> Table:
-    """Multiply every number by seven."""
+    """Multiply every number after the cut by seven."""
     return _changed(table, cut, lambda values: values * 7)
 
 
@@ -51,14 +51,14 @@ def extreme(table: Columns, cut: int) -> Table:
 def delayed(table: Columns, cut: int) -> Table:
     """Let a week pass before the next row."""
     later = _later(table, cut)
-    made = {name: column.copy() for name, column in table.items()}
+    future = {name: column.copy() for name, column in table.items()}
     for name in _times(table):
-        made[name][later] += 7 * DAY
-    return made
+        future[name][later] += 7 * DAY
+    return future
 
 
 def truncated(table: Columns, cut: int) -> Table:
-    """End there."""
+    """End the table at the cut."""
     keep = ~_later(table, cut)
     return {name: column[keep] for name, column in table.items()}
 
@@ -104,20 +104,20 @@ def _numbers(table: Columns) -> list[str]:
 
 def _changed(table: Columns, cut: int, change: Callable[[Column], Column]) -> Table:
     later = _later(table, cut)
-    made = {name: column.copy() for name, column in table.items()}
+    future = {name: column.copy() for name, column in table.items()}
     for name in _numbers(table):
-        made[name][later] = change(made[name][later])
-    return made
+        future[name][later] = change(future[name][later])
+    return future
 
 
-def _rest(made: Table, later: Column, draw: np.random.Generator) -> Table:
+def _rest(future: Table, later: Column, draw: np.random.Generator) -> Table:
     """Replace what is not a price: numbers by others of their size, flags by the toss of a coin."""
     count = int(later.sum())
-    for name in _numbers(made):
-        if name not in PRICES or not _has_prices(made):
-            values = draw.permutation(made[name][later])
-            made[name][later] = values * np.exp(draw.normal(size=count)) if values.dtype.kind == "f" else values
-    for column in made.values():
+    for name in _numbers(future):
+        if name not in PRICES or not _has_prices(future):
+            values = draw.permutation(future[name][later])
+            future[name][later] = values * np.exp(draw.normal(size=count)) if values.dtype.kind == "f" else values
+    for column in future.values():
         if column.dtype.kind == "b":
             column[later] = draw.random(count) < 0.5
-    return made
+    return future

@@ -52,7 +52,7 @@ def path(start: float, moves: Column, reach: Column, draw: np.random.Generator) 
 
 
 def data_hash(table: Columns) -> str:
-    """Return the hash of all columns."""
+    """Return the hash of all columns, with their names and types."""
     digest = hashlib.sha256()
     for name, column in sorted(table.items()):
         content = repr(column.tolist()).encode() if column.dtype.kind == "O" else column.tobytes()

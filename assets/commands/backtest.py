@@ -1,46 +1,27 @@
 """`cap backtest`: one strategy over history, reported honestly."""
 
-from pathlib import Path
-
-import msgspec
 from rich.console import Console
 
-from assets.backtests import options as given
-from assets.backtests.costs import Slippage
-from assets.backtests.counting import counted, trial_of
-from assets.backtests.ledger import Trial
-from assets.backtests.metrics import daily_returns
-from assets.backtests.metrics.returns import sharpe
-from assets.backtests.report import report, show
-from assets.backtests.run import Result, backtest, wanted
-from assets.certificates.certificate import LeakError, refuse_leaks
-from assets.certificates.members import certificate_of
-from infra.errors import InputError
-from infra.files import write_atomically
-from ingestion.market import Timeframe
-from realtime.indicators import Indicator
-from realtime.strategies import strategy as find
+from assets.backtests.counting import counted, trial_of_result
+from assets.backtests.options import Account, Parameter, ReportFiles, Traded, Uncertified, Uncounted
+from assets.backtests.plan import parameters, read_plan
+from assets.backtests.report import Report, report, show
+from assets.backtests.run import backtest as simulate
+from assets.backtests.run import orders_of
+from assets.certificates.members import has_certificate
+from assets.option_groups import expanded
+from realtime.strategies import strategy
 
 
-def run(
-    strategy: given.Strategy,
-    symbol: given.Symbols,
-    start: given.From,
-    end: given.To,
-    candles: given.Candles = None,
-    timeframe: given.Frame = Timeframe.H1,
-    capital: given.Capital = 10_000.0,
-    exchange: given.Exchange = "binance",
-    slippage: given.SlippageModel = "fixed",
-    slippage_bps: given.SlippageBps = 2.0,
-    sizing: given.SizingKind = "fraction",
-    size: given.Size = None,
-    leverage: given.Leverage = 1.0,
-    param: given.Parameter = [],  # noqa: B006  # typer reads it, nobody writes it
-    uncounted: given.Uncounted = False,
-    uncertified: given.Uncertified = False,
-    json: given.Json = None,
-    html: given.Html = None,
+@expanded
+def backtest(
+    *,
+    traded: Traded,
+    account: Account,
+    param: Parameter = None,
+    uncounted: Uncounted = False,
+    uncertified: Uncertified = False,
+    files: ReportFiles,
 ) -> None:
     """Run a strategy over history, with costs, and say how far to believe the result.
 
@@ -49,52 +30,18 @@ def run(
 
     Example: [bold]cap backtest --strategy rsi_divergence --symbol BTCUSDT --from 2023-01-01 --to 2023-12-31[/bold]
     """
-    chosen = find(strategy, given.parameters(param))
-    for path in (json, html):
-        check_folder(path)
-    has_certificate = certified(chosen, uncertified)
-    plan = given.plan(
-        candles,
-        symbol,
-        timeframe,
-        start,
-        end,
-        capital,
-        exchange,
-        Slippage(slippage, slippage_bps),
-        sizing,
-        size,
-        leverage,
-    )
-    result = backtest(plan.history, wanted(chosen, plan.history), plan.terms, plan.capital, plan.sizing)
-    made = report(chosen, plan, result, counted([trial(chosen, plan, result)], uncounted), has_certificate)
-    show(made, Console())
-    if json:
-        write_atomically(json, msgspec.json.format(msgspec.json.encode(made.document())) + b"\n")
-    if html:
-        from assets.backtests.tearsheet import page  # noqa: PLC0415  # plotly takes a second to load
-
-        write_atomically(html, page(made).encode())
+    configured = strategy(traded.strategy, parameters(param or ()))
+    files.check()
+    certified = has_certificate(configured, uncertified)
+    plan = read_plan(traded, account)
+    result = simulate(plan.history, orders_of(configured, plan.history), plan.terms, plan.capital, plan.sizing)
+    count = counted([trial_of_result(configured, plan, result)], uncounted)
+    summary = report(configured, plan, result, count, certified)
+    show(summary, Console())
+    files.write(summary.document(), lambda: _page(summary))
 
 
-def certified(chosen: Indicator, uncertified: bool) -> bool:
-    """Tell whether a strategy has a certificate. Without one raise LeakError or InputError unless it may go on."""
-    try:
-        refuse_leaks(certificate_of(chosen))
-    except (LeakError, InputError):
-        if uncertified:
-            return False
-        raise
-    return True
+def _page(summary: Report) -> str:
+    from assets.backtests.tearsheet import page  # plotly takes a second to load
 
-
-def check_folder(path: Path | None) -> None:
-    """Refuse a place that cannot be written before any work is done."""
-    if path and not path.parent.is_dir():
-        raise InputError(f"there is no folder {path.parent}")
-
-
-def trial(chosen: Indicator, plan: given.Plan, result: Result) -> Trial:
-    """Return what the ledger keeps of a result."""
-    daily = daily_returns(result)
-    return trial_of(chosen, plan, len(daily), sharpe(daily))
+    return page(summary)

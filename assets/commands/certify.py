@@ -1,10 +1,9 @@
-"""`cap certify`: tell whether a function reads the future."""
+"""`cap certify`: find out whether a function reads the future."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import numpy as np
 import polars as pl
 import typer
@@ -12,10 +11,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from assets.certificates import certificate
 from assets.certificates.adapting import FORMS, member
-from assets.certificates.certificate import Certificate, Member, certify, record
+from assets.certificates.certificate import Certificate, Member, record
 from assets.certificates.members import members
 from assets.certificates.table import CLOCK, ROWS, Columns, synthetic
+from assets.report_files import as_json, check_folder
 from infra.errors import InputError
 from infra.files import write_atomically
 from realtime.files.candles import FAULT, LINE, NUMBERS, read_candles
@@ -27,7 +28,7 @@ SYMBOL = "Which symbol of that file, where it has several."
 FORM = f"How your function takes candles: {', '.join(FORMS)}. Else its annotation says so, or it is tried."
 
 
-def certify_(
+def certify(
     target: Annotated[str, typer.Argument(help=TARGET)] = "",
     candles: Annotated[Path | None, typer.Option(help=CANDLES)] = None,
     symbol: Annotated[str, typer.Option(help=SYMBOL)] = "",
@@ -46,57 +47,58 @@ def certify_(
 
     Example: [bold]cap certify mine.py:score --candles BTC-1h.parquet[/bold]
     """
-    if json and not json.parent.is_dir():
-        raise InputError(f"there is no folder {json.parent}")
+    check_folder(json)
     if candles and not target:
         raise InputError("--candles judges a function of yours; what the platform offers has its own candles")
     table = synthetic(rows) if candles is None else of_file(candles, symbol, rows)
     every = [member(target, table, form)] if target else members()
     with Progress(console=Console(stderr=True)) as progress:
-        made = [_certified(one, table if target else None, progress) for one in every]
-    for one in made:
-        record(one)
+        certificates = [_certified(judged, table if target else None, progress) for judged in every]
+    for document in certificates:
+        record(document)
     if json:
-        write_atomically(json, msgspec.json.format(msgspec.json.encode(made)) + b"\n")
-    show(made, Console())
-    if not all(one.passed for one in made):
+        write_atomically(json, as_json(certificates))
+    show(certificates, Console())
+    if not all(document.passed for document in certificates):
         raise typer.Exit(1)
 
 
 def of_file(path: Path, symbol: str, rows: int) -> Columns:
     """Read the last candles of one symbol; each is known when it closes."""
-    found = read_candles(path)
-    names = found["symbol"].unique().sort().to_list()
+    candles = read_candles(path)
+    names = candles["symbol"].unique().sort().to_list()
     if symbol or len(names) == 1:
-        found = found.filter(pl.col("symbol") == (symbol or names[0]))
-    if found["symbol"].n_unique() != 1:
+        candles = candles.filter(pl.col("symbol") == (symbol or names[0]))
+    if candles["symbol"].n_unique() != 1:
         raise InputError(f"choose one of its symbols with --symbol: {', '.join(names)}")
-    found = found.tail(rows)
-    bad = found.filter(pl.col(FAULT).is_not_null())
+    table = candles.tail(rows)
+    bad = table.filter(pl.col(FAULT).is_not_null())
     if len(bad):
         raise InputError(f"{path}: row {bad[LINE][0]}: {bad[FAULT][0]} ({len(bad)} bad rows)")
-    if len(found) < LEAST:
-        raise InputError(f"{path} has {len(found)} candles; at least {LEAST} are needed to say anything")
-    opened_at = found["opened_at"].to_numpy()
-    numbers = {name: found[name].to_numpy() for name in NUMBERS}
+    if len(table) < LEAST:
+        raise InputError(f"{path} has {len(table)} candles; at least {LEAST} are needed to say anything")
+    opened_at = table["opened_at"].to_numpy()
+    numbers = {name: table[name].to_numpy() for name in NUMBERS}
     return {"opened_at": opened_at, CLOCK: opened_at + np.diff(opened_at).min(), **numbers}
 
 
-def show(made: Sequence[Certificate], console: Console) -> None:
+def show(certificates: Sequence[Certificate], console: Console) -> None:
     """Print one line a certificate, and what every leak is."""
     table = Table("", "what", "rows", "cuts", "futures", "seconds", "code")
-    for one in made:
-        said, verdict = ("[green]causal[/green]" if one.passed else "[red]LEAKS[/red]"), one.verdict
-        counts = (verdict.rows, len(verdict.cuts), verdict.futures)
-        table.add_row(said, f"{one.kind} {one.name}", *map(str, counts), f"{one.seconds:.3f}", one.code_hash[:8])
+    for c in certificates:
+        outcome = "[green]causal[/green]" if c.passed else "[red]LEAKS[/red]"
+        counts = (c.verdict.rows, len(c.verdict.cuts), c.verdict.futures)
+        table.add_row(outcome, f"{c.kind} {c.name}", *map(str, counts), f"{c.seconds:.3f}", c.code_hash[:8])
     console.print(table)
-    for one in made:
-        for leak in one.verdict.leaks:
-            console.print(f"[red]{one.name}[/red]: {leak}", soft_wrap=True, highlight=False)
+    for c in certificates:
+        for leak in c.verdict.leaks:
+            console.print(f"[red]{c.name}[/red]: {leak}", soft_wrap=True, highlight=False)
 
 
-def _certified(one: Member, table: Columns | None, progress: Progress) -> Certificate:
-    task = progress.add_task(f"{one.kind} {one.name}", total=None)
-    made = certify(one, table, lambda done, count: progress.update(task, completed=done, total=count))
+def _certified(judged: Member, table: Columns | None, progress: Progress) -> Certificate:
+    task = progress.add_task(f"{judged.kind} {judged.name}", total=None)
+    document = certificate.certify(
+        judged, table, lambda done, count: progress.update(task, completed=done, total=count)
+    )
     progress.update(task, visible=False)
-    return made
+    return document

@@ -33,15 +33,15 @@ def dagster() -> None:
 
     Runs and events are kept in the database `dagster` of CAP_POSTGRES_URL, logs in CAP_DATA_DIRECTORY/dagster.
     """
-    given = settings()
-    home = (given.data_directory / "dagster").absolute()
+    config = settings()
+    home = (config.data_directory / "dagster").absolute()
     home.mkdir(parents=True, exist_ok=True)
     write_atomically(home / "dagster.yaml", INSTANCE)
     os.environ |= {
         "DAGSTER_HOME": str(home),
         # Dagster speaks psycopg 2 only; without a name SQLAlchemy would take 3.
-        "DAGSTER_POSTGRES_URL": database(given.postgres, DATABASE, "psycopg2"),
+        "DAGSTER_POSTGRES_URL": database(config.postgres, DATABASE, "psycopg2"),
         "PYTHONWARNINGS": "ignore",
     }
-    command = ["-m", "dagster", "dev", "-w", str(WORKSPACE), "-h", given.host, "-p", str(given.dagster_port)]
+    command = ["-m", "dagster", "dev", "-w", str(WORKSPACE), "-h", config.host, "-p", str(config.dagster_port)]
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606 - ourselves, so that signals reach Dagster

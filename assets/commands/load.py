@@ -6,12 +6,12 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from assets.warehouse.load import connect, load
+from assets.warehouse import load as warehouse
 from infra.settings import settings
 from ingestion.lake.reader import default_store
 
 
-def load_(
+def load(
     datasets: Annotated[list[str] | None, typer.Argument(help="Which datasets; all that the lake holds.")] = None,
     start: Annotated[str | None, typer.Option("--from", help="First day, such as 2023-01-01.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="Day after the last.")] = None,
@@ -20,12 +20,13 @@ def load_(
 
     Example: [bold]cap load candles --from 2023-01-01[/bold]
     """
-    client = connect(settings())
-    with Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task("loading", total=None)
-        done = load(
-            client, default_store(), datasets or (), start=start, end=end,
-            progress=lambda name, days: progress.update(task, description=f"{name}: {days:,} days"),
-        )  # fmt: skip
-    for one in done:
-        Console().print(f"{one.dataset}: {one.rows:,} rows of {one.days:,} changed days", highlight=False)
+    client, store = warehouse.connect(settings()), default_store()
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("loading", total=None)
+
+        def progress(name: str, days: int) -> None:
+            bar.update(task, description=f"{name}: {days:,} days")
+
+        loads = warehouse.load(client, store, datasets or (), start=start, end=end, progress=progress)
+    for done in loads:
+        Console().print(f"{done.dataset}: {done.rows:,} rows of {done.days:,} changed days", highlight=False)

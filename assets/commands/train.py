@@ -1,19 +1,20 @@
 """`cap train`: a model from candles to MLflow, and through the gate if it deserves it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from assets.backtests.history import day
-from assets.backtests.options import Candles
-from assets.commands.risk import BEGINNING, From, Symbols, To, history_of
-from assets.models.parameters import read
-from infra.clock import DAY, now
+from assets.backtests.options import AnySymbols, Candles, Since, Until
+from assets.backtests.universe import history_of
+from assets.models.parameters import read, select
 from infra.settings import settings
 from realtime.models.model_file import champion_path
+
+if TYPE_CHECKING:
+    from assets.models.learning import Learned
 
 Exchange = Annotated[str, typer.Option(help="Whose candles the lake is asked for; binance if nothing is said.")]
 File = Annotated[
@@ -25,11 +26,11 @@ Uri = Annotated[
 ]
 
 
-def train_(
-    symbol: Symbols = [],  # noqa: B006  # typer reads it, nobody writes it
+def train(
+    symbol: AnySymbols = None,
     candles: Candles = None,
-    start: From = "",
-    end: To = "",
+    start: Since = "",
+    end: Until = "",
     exchange: Exchange = "",
     parameters: File = None,
     mlflow_uri: Uri = "",
@@ -41,25 +42,27 @@ def train_(
 
     Example: [bold]cap train --candles binance_spot_1h.parquet[/bold]
     """
-    from assets.models.dataset import TIMEFRAME, dataset  # noqa: PLC0415  # scikit-learn takes seconds to load
-    from assets.models.learning import learn  # noqa: PLC0415
-    from assets.models.registry import hand_over, place, promote, register  # noqa: PLC0415
+    from assets.models.dataset import TIMEFRAME, dataset  # scikit-learn takes seconds to load
+    from assets.models.learning import learn
+    from assets.models.registry import hand_over, place, promote, register
 
-    given = read(parameters)
-    since, last = start or str(given.start or BEGINNING), end or (str(given.end) if given.end else "")
-    wanted, source = symbol or given.symbols, candles or (Path(given.candles) if given.candles else None)
-    until = day(last) + DAY if last else now()
-    history = history_of(wanted, source, TIMEFRAME, exchange or given.exchange, day(since), until)
+    selection = select(read(parameters), symbol or (), candles, exchange, start, end)
+    symbols, source, whose, since, until = selection
+    history = history_of(symbols, source, TIMEFRAME, whose, since, until)
     uri, files = (mlflow_uri, None) if mlflow_uri else place(settings())
     learned = learn(history, dataset(history))
-    version = register(learned.trained, learned.decision, learned.told, uri, files)
+    version = register(learned.trained, learned.decision, learned.parameters, uri, files)
     if promote(uri).promoted:
         hand_over(uri, champion_path(settings()))
+    show(learned, version.number, Console())
+
+
+def show(learned: "Learned", version: str, console: Console) -> None:
+    """Print what each candidate gained, and what became of the version."""
     table = Table("candidate", "gain over the base rate, by fold", box=None)
     for name, gains in learned.trained.gains.items():
         table.add_row(name, " ".join(f"{gain:+.4f}" for gain in gains))
-    console = Console()
     console.print(table)
     became = "champion" if learned.decision.promoted else "stays challenger"
-    console.print(f"version {version.number}, {learned.trained.name}: {became}")
+    console.print(f"version {version}, {learned.trained.name}: {became}")
     console.print("\n".join(learned.decision.reasons))

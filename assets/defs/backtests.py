@@ -20,10 +20,15 @@ LEAST_DAYS = 100
 """Fewer days say nothing about a year."""
 
 
-NAMES = sorted(found.name for found in pkgutil.iter_modules([str(FOLDER)]))
+def of_strategies(folder: Path = FOLDER) -> list[dg.AssetsDefinition]:
+    """Return an asset for each strategy of a folder."""
+    files = sorted(Path(folder, f"{module.name}.py") for module in pkgutil.iter_modules([str(folder)]))
+    return [_asset(file) for file in files]
 
 
-def _asset(name: str) -> dg.AssetsDefinition:
+def _asset(file: Path) -> dg.AssetsDefinition:
+    name = file.stem
+
     @dg.asset(
         key=["backtests", name],
         deps=[dg.AssetKey(["lake", "candles"]), dg.AssetKey(["quality", "noninterference"])],
@@ -31,33 +36,45 @@ def _asset(name: str) -> dg.AssetsDefinition:
         kinds={"numba", "plotly"},
         owners=["team:models"],
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(days=8)),
-        description=str(ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text()))).partition("\n")[0],
+        description=str(ast.get_docstring(ast.parse(file.read_text()))).partition("\n")[0],
     )
     def strategy() -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads [None] as two outputs
-        from assets.backtests.report import shown  # noqa: PLC0415  # no other process needs the engine
-        from assets.backtests.whole_lake import whole_lake, write  # noqa: PLC0415
-        from assets.commands.risk import history_of  # noqa: PLC0415
-        from assets.sparkline import sparkline  # noqa: PLC0415
+        from assets.backtests.report import shown
+        from assets.backtests.universe import history_of
+        from assets.backtests.whole_lake import whole_lake, write
+        from assets.sparkline import sparkline
 
-        given = settings()
+        config = settings()
         today = clock.now() // clock.DAY * clock.DAY
-        made = whole_lake(name, history_of((), None, Timeframe.H1, given.exchanges[0], 0, today), given.exchanges[0])
-        files = write((given.data_directory / "backtests").absolute(), name, made)
-        told = {one.replace("_", " "): shown(one, made.metrics[one]) for one in FIRST if one in made.metrics}
-        return dg.MaterializeResult(metadata={
-            **told,
-            "deflated sharpe": shown("deflated_sharpe", made.deflated),
-            "trials": made.count.trials if made.count else 0,
-            "tear sheet": dg.MetadataValue.path(str(files.html)),
-            "equity": dg.MetadataValue.md(sparkline("equity", made.result.expected.equity)),
-        })  # fmt: skip
+        summary = whole_lake(
+            name, history_of((), None, Timeframe.H1, config.exchanges[0], 0, today), config.exchanges[0]
+        )
+        files = write((config.data_directory / "backtests").absolute(), name, summary)
+        figures = {
+            metric.replace("_", " "): shown(metric, summary.metrics[metric])
+            for metric in FIRST
+            if metric in summary.metrics
+        }
+        return dg.MaterializeResult(
+            metadata={
+                **figures,
+                "deflated sharpe": shown("deflated_sharpe", summary.deflated),
+                "trials": summary.count.trials if summary.count else 0,
+                "tear sheet": dg.MetadataValue.path(str(files.html)),
+                "equity": dg.MetadataValue.md(sparkline("equity", summary.result.expected.equity)),
+            }
+        )
 
     return strategy
 
 
-@dg.schedule(job=dg.define_asset_job("backtest_everything", dg.AssetSelection.groups("backtests"),
-                                     executor_def=dg.in_process_executor),
-             cron_schedule="30 1 * * 0", default_status=dg.DefaultScheduleStatus.RUNNING)  # fmt: skip
+@dg.schedule(
+    job=dg.define_asset_job(
+        "backtest_everything", dg.AssetSelection.groups("backtests"), executor_def=dg.in_process_executor
+    ),
+    cron_schedule="30 1 * * 0",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
 def backtest_every_week() -> dg.RunRequest | dg.SkipReason:
     """Run once the lake holds enough days; weekly, for every run on new data is a trial more."""
     if not reaches_back(LEAST_DAYS, Timeframe.H1):
@@ -65,4 +82,4 @@ def backtest_every_week() -> dg.RunRequest | dg.SkipReason:
     return dg.RunRequest()
 
 
-defs = dg.Definitions(assets=[_asset(name) for name in NAMES], schedules=[backtest_every_week])
+defs = dg.Definitions(assets=of_strategies(), schedules=[backtest_every_week])

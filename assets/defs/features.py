@@ -26,23 +26,25 @@ LEAST_DAYS = 8
 )
 def hourly() -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads [None] as two outputs
     """Every symbol's features at every closed hour, each with the time at which it was known."""
-    from assets.commands.risk import history_of  # noqa: PLC0415
-    from assets.models import feature_table as table  # noqa: PLC0415  # scikit-learn takes seconds to load
+    from assets.backtests.universe import history_of
+    from assets.models import feature_table as table
 
-    given = settings()
-    history = history_of((), None, Timeframe.H1, given.exchanges[0], 0, clock.now())
-    made = table.feature_table(history)
-    found = {COMPLETE: table.unknown_past_warmup(made, history), ONLINE: table.differs_online(made, history)}
-    place = table.feature_path(given).absolute()
-    told = {
+    config = settings()
+    history = history_of((), None, Timeframe.H1, config.exchanges[0], 0, clock.now())
+    frame = table.feature_table(history)
+    failures = {COMPLETE: table.unknown_past_warmup(frame, history), ONLINE: table.differs_online(frame, history)}
+    place = table.feature_path(config).absolute()
+    metadata = {
         "table": dg.MetadataValue.path(str(place)),
-        "dagster/row_count": len(made),
+        "dagster/row_count": len(frame),
         "symbols": len(history.symbols),
-        "version": made[table.VERSION][0],
-        "sha256": "not written: a check failed" if any(found.values()) else table.write(place, made),
-        "newest rows": dg.MetadataValue.md(_preview(made.tail(5).rows(named=True))),
+        "version": frame[table.VERSION][0],
+        "sha256": "not written: a check failed" if any(failures.values()) else table.write(place, frame),
+        "newest rows": dg.MetadataValue.md(_preview(frame.tail(5).rows(named=True))),
     }
-    return dg.MaterializeResult(metadata=told, check_results=[_checked(name, rows) for name, rows in found.items()])
+    return dg.MaterializeResult(
+        metadata=metadata, check_results=[_checked(name, rows) for name, rows in failures.items()]
+    )
 
 
 def _checked(name: str, rows: list[str]) -> dg.AssetCheckResult:
@@ -61,8 +63,9 @@ def _cell(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-@dg.schedule(target=dg.AssetSelection.assets(HOURLY), cron_schedule="25 0 * * *",
-             default_status=dg.DefaultScheduleStatus.RUNNING)  # fmt: skip
+@dg.schedule(
+    target=dg.AssetSelection.assets(HOURLY), cron_schedule="25 0 * * *", default_status=dg.DefaultScheduleStatus.RUNNING
+)
 def make_the_features() -> dg.RunRequest | dg.SkipReason:
     """Run once the lake holds more than a row looks back on."""
     if not reaches_back(LEAST_DAYS, Timeframe.H1):

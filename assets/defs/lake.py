@@ -33,26 +33,26 @@ specs = [
 @dg.sensor(minimum_interval_seconds=EACH_SECONDS, default_status=dg.DefaultSensorStatus.RUNNING)
 def lake_versions(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Record a materialization of each dataset whose manifest has changed since the last look."""
-    found = versions(list(DATASETS))
-    told = "\n".join(f"{one.dataset} {one.version}" for one in found)
-    if told == (context.cursor or ""):
+    current = versions(list(DATASETS))
+    cursor = "\n".join(f"{version.dataset} {version.version}" for version in current)
+    if cursor == (context.cursor or ""):
         return dg.SkipReason("no dataset of the lake has a new version")
     before = dict(line.split() for line in (context.cursor or "").splitlines())
-    fresh = [one for one in found if before.get(one.dataset) != str(one.version)]
-    return dg.SensorResult(asset_events=[_told(one) for one in fresh], cursor=told)
+    fresh = [version for version in current if before.get(version.dataset) != str(version.version)]
+    return dg.SensorResult(asset_events=[_materialization(version) for version in fresh], cursor=cursor)
 
 
-def _told(one: Version) -> dg.AssetMaterialization:
+def _materialization(version: Version) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(
-        ["lake", one.dataset],
+        ["lake", version.dataset],
         metadata={
-            "dagster/row_count": one.rows,
-            "files": one.files,
-            "bytes": one.bytes,
-            "version": one.version,
-            "content": one.content,
-            "first day": one.first_day,
-            "last day": one.last_day,
+            "dagster/row_count": version.rows,
+            "files": version.files,
+            "bytes": version.bytes,
+            "version": version.version,
+            "content": version.content,
+            "first day": version.first_day,
+            "last day": version.last_day,
         },
     )
 

@@ -20,31 +20,39 @@ CHECK = "nothing_reads_the_future"
 )
 def certificates(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads [None] as two outputs
     """Certify all and put the certificates on record."""
-    from assets.certificates.certificate import certify, record  # noqa: PLC0415  # see assets/defs/__init__.py
-    from assets.certificates.members import members  # noqa: PLC0415
+    from assets.certificates.certificate import certify, record
+    from assets.certificates.members import members
 
-    made: list[Certificate] = []
-    for one in members():
-        made.append(certify(one))
-        record(made[-1])
-        context.log.info("%s %s: %s", one.kind, one.name, "causal" if made[-1].passed else "leaks")
-    leaking = [one for one in made if not one.passed]
+    judged: list[Certificate] = []
+    for member in members():
+        certificate = certify(member)
+        record(certificate)
+        judged.append(certificate)
+        context.log.info("%s %s: %s", member.kind, member.name, "causal" if certificate.passed else "leaks")
+    leaking = [certificate for certificate in judged if not certificate.passed]
     counts = {
-        "certified": len(made) - len(leaking),
+        "certified": len(judged) - len(leaking),
         "leaking": len(leaking),
-        "futures tried": sum(one.verdict.futures for one in made),
+        "futures tried": sum(certificate.verdict.futures for certificate in judged),
     }
-    rows = "\n".join(map(_row, made))
-    told = dg.MetadataValue.md(f"| what | | cuts | futures | seconds | code | first leak |\n|{'---|' * 7}\n{rows}")
-    check = dg.AssetCheckResult(passed=bool(made) and not leaking, check_name=CHECK, metadata=counts)
-    return dg.MaterializeResult(metadata={**counts, "certificates": told}, check_results=[check])
+    rows = "\n".join(map(_row, judged))
+    table = dg.MetadataValue.md(f"| what | | cuts | futures | seconds | code | first leak |\n|{'---|' * 7}\n{rows}")
+    check = dg.AssetCheckResult(passed=bool(judged) and not leaking, check_name=CHECK, metadata=counts)
+    return dg.MaterializeResult(metadata={**counts, "certificates": table}, check_results=[check])
 
 
-def _row(one: "Certificate") -> str:
-    verdict = one.verdict
+def _row(certificate: "Certificate") -> str:
+    verdict = certificate.verdict
     leak = str(verdict.leaks[0]) if verdict.leaks else ""
-    cells = (f"{one.kind} {one.name}", "causal" if one.passed else "**leaks**", len(verdict.cuts), verdict.futures,
-             f"{one.seconds:.3f}", one.code_hash, leak)  # fmt: skip
+    cells = (
+        f"{certificate.kind} {certificate.name}",
+        "causal" if certificate.passed else "**leaks**",
+        len(verdict.cuts),
+        verdict.futures,
+        f"{certificate.seconds:.3f}",
+        certificate.code_hash,
+        leak,
+    )
     return f"| {' | '.join(map(str, cells))} |"
 
 

@@ -21,24 +21,24 @@ SETTLED = 5 * clock.MINUTE
     asset=["lake", "candles"], blocking=True, description="Candles keep every rule, and no gap is unexplained."
 )
 def candles_keep_the_rules() -> dg.AssetCheckResult:
-    """Check the newest candles."""
-    from assets.quality.lake import candles_of  # noqa: PLC0415  # see assets/defs/__init__.py
+    """Check the candles of the last two days."""
+    from assets.quality.lake import candles_of
 
     return _result(*candles_of(clock.now() - DAYS * clock.DAY))
 
 
 @dg.asset_check(asset=["lake", "trades"], blocking=True, description="Trades keep every rule.")
 def trades_keep_the_rules() -> dg.AssetCheckResult:
-    """Check the newest trades."""
-    from assets.quality.lake import trades_of  # noqa: PLC0415
+    """Check the trades of the last hour."""
+    from assets.quality.lake import trades_of
 
     return _result(*trades_of(clock.now() - clock.HOUR))
 
 
-def _result(rows: int, found: "Sequence[Defect]") -> dg.AssetCheckResult:
-    table = "\n".join(f"| {one.rule} | {one.rows} | {one.means} | {one.first} |" for one in found)
-    told = dg.MetadataValue.md(f"| rule | rows | what holds | first |\n|---|---|---|---|\n{table}")
-    return dg.AssetCheckResult(passed=not found, metadata={"rows looked at": rows, "broken rules": told})
+def _result(rows: int, defects: "Sequence[Defect]") -> dg.AssetCheckResult:
+    table = "\n".join(f"| {defect.rule} | {defect.rows} | {defect.means} | {defect.first} |" for defect in defects)
+    rules = dg.MetadataValue.md(f"| rule | rows | what holds | first |\n|---|---|---|---|\n{table}")
+    return dg.AssetCheckResult(passed=not defects, metadata={"rows looked at": rows, "broken rules": rules})
 
 
 @dg.asset(
@@ -51,21 +51,24 @@ def _result(rows: int, found: "Sequence[Defect]") -> dg.AssetCheckResult:
 )
 def parity_ledger(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads it
     """Replay the last day's raw tape: every candle, indicator and signal equals what was published live."""
-    from assets.quality.parity import compare, recomputed  # noqa: PLC0415
+    from assets.quality.parity import compare, recomputed
 
-    given, until = settings(), clock.now() - SETTLED
-    mine = recomputed(given.data_directory / "ingestion" / "tape", given)
+    config, until = settings(), clock.now() - SETTLED
+    mine = recomputed(config.data_directory / "ingestion" / "tape", config)
     ledger = compare(mine, start=until - clock.DAY, end=until)
     wrong = [line for line in ledger if not line.equal]
     context.log.info("%s of %s series are equal", len(ledger) - len(wrong), len(ledger))
     rows = "\n".join(
-        f"| {one.dataset} | {one.exchange}:{one.symbol}.{one.timeframe} | {one.missing} | {', '.join(one.differing)} |"
-        for one in wrong
+        f"| {line.dataset} | {line.exchange}:{line.symbol}.{line.timeframe} | {line.missing} | "
+        f"{', '.join(line.differing)} |"
+        for line in wrong
     )
-    told = dg.MetadataValue.md(f"| dataset | series | rows missing | columns that differ |\n|---|---|---|---|\n{rows}")
-    counts = {"series": len(ledger), "rows": sum(one.rows for one in ledger), "series that differ": len(wrong)}
+    differences = dg.MetadataValue.md(
+        f"| dataset | series | rows missing | columns that differ |\n|---|---|---|---|\n{rows}"
+    )
+    counts = {"series": len(ledger), "rows": sum(line.rows for line in ledger), "series that differ": len(wrong)}
     check = dg.AssetCheckResult(passed=bool(ledger) and not wrong, check_name="live_equals_replay", metadata=counts)
-    return dg.MaterializeResult(metadata={**counts, "differences": told}, check_results=[check])
+    return dg.MaterializeResult(metadata={**counts, "differences": differences}, check_results=[check])
 
 
 checks = dg.define_asset_job(

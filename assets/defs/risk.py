@@ -11,7 +11,7 @@ from infra.settings import settings
 from ingestion.market import Timeframe
 
 if TYPE_CHECKING:
-    from assets.risk.report import Report
+    from assets.risk.report import Report, Series
 
 TIMEFRAME = Timeframe.H1
 
@@ -26,33 +26,36 @@ TIMEFRAME = Timeframe.H1
 )
 def risk_report() -> dg.MaterializeResult[None]:
     """Report the risk of the day that has begun."""
-    from assets.commands.risk import encoded, history_of  # noqa: PLC0415  # see assets/defs/__init__.py
-    from assets.risk.page import page  # noqa: PLC0415
-    from assets.risk.report import report  # noqa: PLC0415
+    from assets.backtests.universe import history_of
+    from assets.report_files import as_json
+    from assets.risk.page import page
+    from assets.risk.report import report
 
-    given = settings()
+    config = settings()
     today = clock.now() // clock.DAY * clock.DAY
-    made = report(history_of((), None, TIMEFRAME, given.exchanges[0], 0, today))
-    folder = (given.data_directory / "risk").absolute()
+    summary = report(history_of((), None, TIMEFRAME, config.exchanges[0], 0, today))
+    folder = (config.data_directory / "risk").absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    place = folder / f"{made.date}.html"
-    write_atomically(place, page(made).encode())
-    write_atomically(place.with_suffix(".json"), encoded(made))
-    place_told = dg.MetadataValue.path(str(place))
+    place = folder / f"{summary.date}.html"
+    write_atomically(place, page(summary).encode())
+    write_atomically(place.with_suffix(".json"), as_json(summary.document()))
+    path = dg.MetadataValue.path(str(place))
     return dg.MaterializeResult(
-        metadata={"report": place_told, "series": len(made.series), "value at risk": _table(made)}
+        metadata={"report": path, "series": len(summary.series), "value at risk": _table(summary)}
     )
 
 
-def _table(made: "Report") -> dg.MarkdownMetadataValue:
-    rows = "\n".join(
-        f"| {one.name} | {one.volatility['next day']:.0%} | {one.at_risk['filtered'][0.95][0]:.1%} | "
-        f"{one.at_risk['filtered'][0.99][0]:.1%} | {one.at_risk['filtered'][0.99][1]:.1%} | {one.below_peak:.0%} |"
-        for one in made.series
-    )
+def _table(summary: "Report") -> dg.MarkdownMetadataValue:
+    rows = "\n".join(map(_row, summary.series))
     return dg.MetadataValue.md(
         f"| | volatility | VaR 95 % | VaR 99 % | CVaR 99 % | below peak |\n|{'---|' * 6}\n{rows}"
     )
+
+
+def _row(series: "Series") -> str:
+    (var95, _), (var99, cvar99) = series.at_risk["filtered"][0.95], series.at_risk["filtered"][0.99]
+    cells = f"{series.volatility['next day']:.0%} | {var95:.1%} | {var99:.1%} | {cvar99:.1%} | {series.below_peak:.0%}"
+    return f"| {series.name} | {cells} |"
 
 
 @dg.schedule(
@@ -62,7 +65,7 @@ def _table(made: "Report") -> dg.MarkdownMetadataValue:
 )
 def report_the_risk() -> dg.RunRequest | dg.SkipReason:
     """Run once the lake holds enough days to say anything."""
-    from assets.risk.days import LEAST  # noqa: PLC0415
+    from assets.risk.days import LEAST
 
     if not reaches_back(LEAST, TIMEFRAME):
         return dg.SkipReason(f"the lake has no candles that are {LEAST} days old; bring history in with `cap import`")

@@ -35,18 +35,18 @@ def _table(name: str) -> dg.AssetsDefinition:
         description=f"The lake's {name} of chosen days in ClickHouse, each row exactly once however often this runs.",
     )
     def table(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        from assets.warehouse.load import connect, load  # noqa: PLC0415  # see assets/defs/__init__.py
-        from ingestion.lake.reader import default_store  # noqa: PLC0415
+        from assets.warehouse.load import connect, load
+        from ingestion.lake.reader import default_store
 
         window = context.partition_time_window
-        given = settings()
-        (done,) = load(connect(given), default_store(), [name], start=window.start, end=window.end)
-        return _told(done)
+        config = settings()
+        (done,) = load(connect(config), default_store(), [name], start=window.start, end=window.end)
+        return _result(done)
 
     return table
 
 
-def _told(done: "Loaded") -> dg.MaterializeResult[None]:
+def _result(done: "Loaded") -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(metadata={"rows inserted": done.rows, "days that had changed": done.days})
 
 
@@ -59,11 +59,11 @@ class Names(DagsterDbtTranslator):
             return dg.AssetKey(["warehouse", dbt_resource_props["name"]])
         return dg.AssetKey(["dbt", dbt_resource_props["name"]])
 
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:  # noqa: ARG002 - dbt's contract
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """Put all models into one group."""
         return "warehouse"
 
-    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:  # noqa: ARG002 - dbt's contract
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
         """Name who looks after a model."""
         return [OWNER]
 
@@ -71,7 +71,7 @@ class Names(DagsterDbtTranslator):
         """Say what a model is, as its YAML does."""
         return str(dbt_resource_props.get("description") or dbt_resource_props["name"])
 
-    def get_automation_condition(self, dbt_resource_props: Mapping[str, Any]) -> dg.AutomationCondition[Any] | None:  # noqa: ARG002 - dbt's contract
+    def get_automation_condition(self, dbt_resource_props: Mapping[str, Any]) -> dg.AutomationCondition[Any] | None:
         """Build a model once what it reads is newer."""
         return dg.AutomationCondition.eager()
 
@@ -79,8 +79,8 @@ class Names(DagsterDbtTranslator):
 @dbt_assets(manifest=manifest(), dagster_dbt_translator=Names(), name="marts")
 def marts(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
     """Build models and run their tests; of a part of them only the tests that need no other model."""
-    given = settings()
-    os.environ.update({**environment(given), "DBT_TARGET_PATH": str(given.data_directory.absolute() / "dbt")})
+    config = settings()
+    os.environ.update({**environment(config), "DBT_TARGET_PATH": str(config.data_directory.absolute() / "dbt")})
     yield from dbt.cli(["build", "--indirect-selection", "cautious"], context=context).stream()
 
 
@@ -92,18 +92,20 @@ defs = dg.Definitions(
     resources={"dbt": dbt},
     sensors=[
         dg.AutomationConditionSensorDefinition(
-            "marts_follow_their_tables", target=dg.AssetSelection.groups("warehouse"),
+            "marts_follow_their_tables",
+            target=dg.AssetSelection.groups("warehouse"),
             default_status=dg.DefaultSensorStatus.RUNNING,
         )
     ],
     schedules=[
         dg.build_schedule_from_partitioned_job(
             dg.define_asset_job(
-                "load_the_day", selection=dg.AssetSelection.assets(*(["warehouse", name] for name in TABLES)),
+                "load_the_day",
+                selection=dg.AssetSelection.assets(*(["warehouse", name] for name in TABLES)),
             ),
             minute_of_hour=15,
             hour_of_day=0,
             default_status=dg.DefaultScheduleStatus.RUNNING,
         )
     ],
-)  # fmt: skip
+)

@@ -29,30 +29,30 @@ def columns(history: History, symbol: int) -> dict[str, Floats]:
     return {"opened_at": history.opened_at.astype(np.float64), "bitcoin": bitcoin, **own}
 
 
-def dataset(history: History, made: Sequence[Floats] | None = None) -> Rows:
+def dataset(history: History, tables: Sequence[Floats] | None = None) -> Rows:
     """Return all rows whose features and outcome are known, symbol after symbol.
 
-    `made` are each symbol's features on the grid, where they were made before.
+    `tables` are each symbol's features on the grid, where they were made before.
     """
     every = range(len(history.symbols))
-    parts = [_symbol(history, s, features.table(columns(history, s)) if made is None else made[s]) for s in every]
+    parts = [_symbol(history, s, features.table(columns(history, s)) if tables is None else tables[s]) for s in every]
     return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in Rows.__slots__))
 
 
 def dataset_hash(rows: Rows) -> str:
     """Return the hash of everything that is learned from."""
-    made = hashlib.sha256()
+    digest = hashlib.sha256()
     for name in Rows.__slots__:
-        made.update(np.ascontiguousarray(getattr(rows, name)).tobytes())
-    return made.hexdigest()
+        digest.update(np.ascontiguousarray(getattr(rows, name)).tobytes())
+    return digest.hexdigest()
 
 
-def _symbol(history: History, s: int, made: Floats) -> Rows:
+def _symbol(history: History, s: int, values: Floats) -> Rows:
     own, length = columns(history, s), history.timeframe.microseconds
     width = WIDTH * ewm_volatility(own["close"], SPAN) * HORIZON**0.5 / 2.0
     labels = triple_barrier(own["high"], own["low"], own["close"], width, HORIZON)
     weight = uniqueness(labels)
-    asked = np.arange(len(made)) >= history.first
-    known = np.flatnonzero(asked & (labels.end >= 0) & np.isfinite(made).all(axis=1))
+    inside = np.arange(len(values)) >= history.first
+    known = np.flatnonzero(inside & (labels.end >= 0) & np.isfinite(values).all(axis=1))
     known_at = history.opened_at + length
-    return Rows(made[known], labels.outcome[known], weight[known], known_at[known], known_at[labels.end[known]])
+    return Rows(values[known], labels.outcome[known], weight[known], known_at[known], known_at[labels.end[known]])

@@ -20,9 +20,9 @@ RECENT = 24
 """How many rows of each symbol are made again as the live engine makes them."""
 
 
-def feature_path(given: Settings) -> Path:
-    """Return where the table lies."""
-    return given.data_directory / "features" / "hourly.parquet"
+def feature_path(config: Settings) -> Path:
+    """Return the path of the table, below the data directory."""
+    return config.data_directory / "features" / "hourly.parquet"
 
 
 def feature_table(history: History) -> pl.DataFrame:
@@ -30,11 +30,14 @@ def feature_table(history: History) -> pl.DataFrame:
     at = pl.Series("opened_at", history.opened_at)
     parts = [
         pl.DataFrame(features.table(columns(history, s)), schema=list(features.FEATURES)).select(
-            pl.lit(name).alias("symbol"), at, (at + history.timeframe.microseconds).alias("known_at"), pl.all(),
+            pl.lit(name).alias("symbol"),
+            at,
+            (at + history.timeframe.microseconds).alias("known_at"),
+            pl.all(),
             pl.lit(features.version()).alias(VERSION),
         )
         for s, name in enumerate(history.symbols)
-    ]  # fmt: skip
+    ]
     return pl.concat(parts)
 
 
@@ -63,13 +66,13 @@ def on_grid(table: pl.DataFrame, history: History, s: int) -> Floats:
     own = table.filter(pl.col("symbol") == history.symbols[s])
     at = (own["opened_at"].to_numpy() - history.opened_at[0]) // history.timeframe.microseconds
     here = (at >= 0) & (at < len(history.opened_at))
-    made = np.full((len(history.opened_at), len(features.FEATURES)), np.nan)
-    made[at[here]] = own.select(list(features.FEATURES)).to_numpy()[here]
-    return made
+    grid = np.full((len(history.opened_at), len(features.FEATURES)), np.nan)
+    grid[at[here]] = own.select(list(features.FEATURES)).to_numpy()[here]
+    return grid
 
 
 def every_on_grid(table: pl.DataFrame, history: History) -> list[Floats]:
-    """Return the same of all symbols."""
+    """Return the features of every symbol on the grid, in the order of the history."""
     return [on_grid(table, history, s) for s in range(len(history.symbols))]
 
 
@@ -79,21 +82,21 @@ def unknown_past_warmup(table: pl.DataFrame, history: History) -> list[str]:
     there = np.isfinite(close) & np.isfinite(close[history.symbols.index(BITCOIN)])
     bars = np.cumsum(there, axis=1)
     bars[:, features.LOOKBACK :] -= bars[:, : -features.LOOKBACK].copy()
-    found = []
+    failures = []
     for s, name in enumerate(history.symbols):
         missing = np.isnan(on_grid(table, history, s)).any(axis=1)
         rows = np.flatnonzero(missing & (bars[s] == features.LOOKBACK))
-        found += [f"{name} at {at}" for at in history.opened_at[rows].tolist()]
-    return found
+        failures += [f"{name} at {at}" for at in history.opened_at[rows].tolist()]
+    return failures
 
 
 def differs_online(table: pl.DataFrame, history: History) -> list[str]:
     """Name every one of the newest rows whose bits are not those made of the last LOOKBACK bars alone."""
-    found = []
+    failures = []
     for s, name in enumerate(history.symbols):
         every, offline = columns(history, s), on_grid(table, history, s)
         for row in range(max(len(offline) - RECENT, features.LOOKBACK - 1), len(offline)):
-            seen = {key: one[row + 1 - features.LOOKBACK : row + 1] for key, one in every.items()}
-            if features.table(seen)[-1].tobytes() != offline[row].tobytes():
-                found.append(f"{name} at {history.opened_at[row]}")
-    return found
+            past = {key: column[row + 1 - features.LOOKBACK : row + 1] for key, column in every.items()}
+            if features.table(past)[-1].tobytes() != offline[row].tobytes():
+                failures.append(f"{name} at {history.opened_at[row]}")
+    return failures

@@ -31,7 +31,7 @@ def ewm_volatility(close: Floats, span: int) -> Floats:
 def triple_barrier(high: Floats, low: Floats, close: Floats, width: Floats, horizon: int) -> Labels:
     """Label each bar by the barrier close·exp(±width) that the next `horizon` bars touch first.
 
-    A bar that touches both counts as down, for nobody knows; at the horizon the sign of the return decides.
+    A bar that touches both counts as down, since its order is not known; at the horizon the sign of the return decides.
 
     >>> up = np.array([1.0, 1.02, 1.2, 1.0])
     >>> triple_barrier(up, up, up, np.full(4, 0.1), 2)
@@ -67,6 +67,6 @@ def uniqueness(labels: Labels) -> Floats:
     np.add.at(change, labels.end[known] + 1, -1.0)
     concurrent = np.maximum(np.cumsum(change), 1.0)
     before = np.concatenate([[0.0], np.cumsum(1.0 / concurrent)])
-    made = np.full(n, np.nan)
-    made[known] = (before[labels.end[known] + 1] - before[known + 1]) / (labels.end[known] - known)
-    return made
+    weights = np.full(n, np.nan)
+    weights[known] = (before[labels.end[known] + 1] - before[known + 1]) / (labels.end[known] - known)
+    return weights

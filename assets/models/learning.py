@@ -1,4 +1,4 @@
-"""One training from candles to the gate: what is learned, what the gate says, and what is told about both."""
+"""One training from candles to the gate: what is learned, what the gate says, and what is recorded of both."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,17 +17,17 @@ EMBARGO = features.LOOKBACK * HOUR
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A trained model, the gate's decision on it, and what the registry is told beside them."""
+    """A trained model, the gate's decision on it, and what the registry records beside them."""
 
     trained: Trained
     decision: Decision
-    told: dict[str, Any]
+    parameters: dict[str, Any]
 
 
 def learn(history: History, rows: Rows) -> Learned:
     """Train on rows and ask the gate. Raises InputError where there is too little to learn from."""
     trained = train(rows, EMBARGO)
-    told = {
+    parameters = {
         "inputs": list(features.FEATURES),
         "dataset": dataset_hash(rows),
         "features": features.version(),
@@ -39,4 +39,6 @@ def learn(history: History, rows: Rows) -> Learned:
         "horizon_bars": HORIZON,
         "embargo_hours": features.LOOKBACK,
     }
-    return Learned(trained, decide(trained, certified=all(ensure(one).passed for one in every_feature())), told)
+    return Learned(
+        trained, decide(trained, certified=all(ensure(member).passed for member in every_feature())), parameters
+    )

@@ -12,8 +12,8 @@ def calibration(points: Sequence[tuple[float, float]]) -> str:
     1
     """
     dots = "".join(
-        f'<circle cx="{said * SIZE:.1f}" cy="{SIZE - happened * SIZE:.1f}" r="4" fill="#0a7f4f"/>'
-        for said, happened in points
+        f'<circle cx="{probability * SIZE:.1f}" cy="{SIZE - happened * SIZE:.1f}" r="4" fill="#0a7f4f"/>'
+        for probability, happened in points
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-40 -20 {SIZE + 60} {SIZE + 60}" font-family="sans-serif" '

@@ -46,40 +46,44 @@ class Version:
     run: str
 
 
-def place(given: Settings) -> tuple[str, str | None]:
+def place(config: Settings) -> tuple[str, str | None]:
     """Return where MLflow is, and where its files are if that is no server: CAP_MLFLOW_URL, `cap up`'s, or SQLite.
 
     Raises UnavailableError when a server should answer and does not: better before a training than after it.
     """
-    directory = given.data_directory.absolute()
+    directory = config.data_directory.absolute()
     running = platform_pid(directory) is not None and "mlflow" in state.read(directory).get("parts", {})
-    if given.mlflow_url or running:
+    if config.mlflow_url or running:
         try:
-            httpx.get(f"{given.mlflow}/version", timeout=10.0, trust_env=False).raise_for_status()
+            httpx.get(f"{config.mlflow}/version", timeout=10.0, trust_env=False).raise_for_status()
         except httpx.HTTPError as error:
-            raise UnavailableError(f"MLflow at {given.mlflow} does not answer ({error}); see `cap doctor`") from error
-        return given.mlflow, None
+            raise UnavailableError(f"MLflow at {config.mlflow} does not answer ({error}); see `cap doctor`") from error
+        return config.mlflow, None
     folder = directory / "mlflow"
     folder.mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{folder}/mlflow.db", folder.as_uri()
 
 
-def register(trained: Trained, decision: Decision, told: dict[str, Any], uri: str, files: str | None) -> Version:
+def register(trained: Trained, decision: Decision, parameters: dict[str, Any], uri: str, files: str | None) -> Version:
     """Record a training in MLflow at `uri` as the challenger, with what the gate says of it.
 
     `files` is where a database without a server keeps model files (a URL); a server has its own place.
-    `told` are further parameters: inputs, hash of the data, version of the features and such.
+    `parameters` are further parameters: inputs, hash of the data, version of the features and such.
     """
     content = model_file.dump(trained.model)
     signature = {
-        **told, "output": "probability", "sha256": model_file.digest(content), "slope": trained.slope,
-        "intercept": trained.intercept, "base_rate": trained.base_rate,
-    }  # fmt: skip
+        **parameters,
+        "output": "probability",
+        "sha256": model_file.digest(content),
+        "slope": trained.slope,
+        "intercept": trained.intercept,
+        "base_rate": trained.base_rate,
+    }
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     known = client.get_experiment_by_name(MODEL)
     experiment = known.experiment_id if known else client.create_experiment(MODEL, artifact_location=files)
     run = client.create_run(experiment).info.run_id
-    for name, value in {**told, "model": trained.name, "folds": FOLDS}.items():
+    for name, value in {**parameters, "model": trained.name, "folds": FOLDS}.items():
         client.log_param(run, name, value)
     client.log_metric(run, "calibration_error", trained.calibration_error)
     for name, gains in trained.gains.items():
@@ -132,24 +136,36 @@ def hand_over(uri: str, path: Path) -> Champion | None:
     the one that was registered.
     """
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-    chosen = _version_of(client, CHAMPION)
-    if chosen is None:
+    version = _version_of(client, CHAMPION)
+    if version is None:
         return None
-    held, run = model_file.champion(path), str(chosen.run_id)
-    if held and (held.run, held.version) == (run, str(chosen.version)):
-        return held
-    if "sha256" not in chosen.tags:
-        raise InputError(f"{MODEL} version {chosen.version} comes from no training of ours and cannot be champion")
+    current, run = model_file.champion(path), str(version.run_id)
+    if current and (current.run, current.version) == (run, str(version.version)):
+        return current
+    if "sha256" not in version.tags:
+        raise InputError(f"{MODEL} version {version.version} comes from no training of ours and cannot be champion")
     with tempfile.TemporaryDirectory() as folder:
-        got = Path(client.download_artifacts(run, "model", folder))
-        content, said = (got / "model.skops").read_bytes(), json.loads((got / "signature.json").read_text())
-    if model_file.digest(content) != chosen.tags["sha256"]:
-        raise InputError(f"the file of {MODEL} version {chosen.version} is not the one that was registered")
-    told = Champion(
-        name=MODEL, version=str(chosen.version), run=run, sha256=chosen.tags["sha256"],
-        feature_version=said["features"], inputs=tuple(said["inputs"]), slope=said["slope"],
-        intercept=said["intercept"], base_rate=said["base_rate"], timeframe=said["timeframe"],
-        horizon_bars=said["horizon_bars"], promoted_at=now(), simulated=said["simulated"],
-    )  # fmt: skip
-    model_file.hand_over(path, told, content)
-    return told
+        model_folder = Path(client.download_artifacts(run, "model", folder))
+        content, signature = (
+            (model_folder / "model.skops").read_bytes(),
+            json.loads((model_folder / "signature.json").read_text()),
+        )
+    if model_file.digest(content) != version.tags["sha256"]:
+        raise InputError(f"the file of {MODEL} version {version.version} is not the one that was registered")
+    champion = Champion(
+        name=MODEL,
+        version=str(version.version),
+        run=run,
+        sha256=version.tags["sha256"],
+        feature_version=signature["features"],
+        inputs=tuple(signature["inputs"]),
+        slope=signature["slope"],
+        intercept=signature["intercept"],
+        base_rate=signature["base_rate"],
+        timeframe=signature["timeframe"],
+        horizon_bars=signature["horizon_bars"],
+        promoted_at=now(),
+        simulated=signature["simulated"],
+    )
+    model_file.hand_over(path, champion, content)
+    return champion

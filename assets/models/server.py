@@ -1,60 +1,22 @@
-"""`cap mlflow`: MLflow's tracking server, registry and page in one small process, with its storage in PostgreSQL.
+"""MLflow's server as `cap mlflow` runs it: tracking server, registry and page in one small process.
 
 `mlflow server` is a parent, workers and a job runner, each with pandas, Arrow and SciPy: 700 MB and more. This is its
 plain application alone (no jobs, no gateway, no assistant), without the libraries that only clients use.
 """
 
-import os
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from infra.settings import Settings, settings
+from infra.settings import Settings
 
-DATABASE = "mlflow"
 CLIENTS_ONLY = ("numpy", "pandas", "polars", "pyarrow", "scipy", "sklearn")
 """What MLflow's server imports where it finds it and never calls; MLflow without them is its `mlflow-skinny`."""
-PREPARED = "prepared by MLflow "
 
 
-def mlflow_() -> None:
-    """Open the MLflow page: experiments, runs, registered models, champion and challenger (http://127.0.0.1:5001).
-
-    Runs and versions are kept in the database `mlflow` of CAP_POSTGRES_URL, model files in CAP_DATA_DIRECTORY/mlflow.
-    """
-    from assets.database import database  # noqa: PLC0415  # what it imports is gone when the server starts
-
-    given = settings()
-    url = database(given.postgres, DATABASE, "psycopg2")
-    prepare(url)
-    files = (given.data_directory / "mlflow" / "artifacts").absolute()
-    files.mkdir(parents=True, exist_ok=True)
-    os.environ |= environment(given, url, files)
-    command = ["-P", "-W", "ignore", "-m", "assets.models.server", given.mlflow_host, str(given.mlflow_port)]
-    os.execv(sys.executable, [sys.executable, *command])  # noqa: S606  # nosec B606  # ourselves, no shell
-
-
-def prepare(url: str) -> None:
-    """Make or migrate the tables, unless this version of MLflow did so before: that takes seconds to find out."""
-    import psycopg  # noqa: PLC0415
-    from psycopg import sql  # noqa: PLC0415
-
-    wanted = PREPARED + version("mlflow")
-    with psycopg.connect(urlsplit(url)._replace(scheme="postgresql").geturl(), autocommit=True) as connection:
-        said = "select shobj_description(oid, 'pg_database') from pg_database where datname = current_database()"
-        if connection.execute(said).fetchone() == (wanted,):
-            return
-        from mlflow.db import upgrade  # noqa: PLC0415
-
-        upgrade.main([url], standalone_mode=False)
-        comment = sql.SQL("comment on database {} is {}")
-        connection.execute(comment.format(sql.Identifier(connection.info.dbname), wanted))
-
-
-def environment(given: Settings, url: str, files: Path) -> dict[str, str]:
+def environment(config: Settings, url: str, files: Path) -> dict[str, str]:
     """Return what `mlflow server` tells its workers; no connection to PostgreSQL is kept between requests."""
-    hosts = {"MLFLOW_SERVER_ALLOWED_HOSTS": _hosts(given.mlflow_url)} if given.mlflow_url else {}
+    hosts = {"MLFLOW_SERVER_ALLOWED_HOSTS": _hosts(config.mlflow_url)} if config.mlflow_url else {}
     return {
         "_MLFLOW_SERVER_FILE_STORE": url,
         "_MLFLOW_SERVER_REGISTRY_STORE": url,
@@ -82,8 +44,8 @@ def main() -> None:
     """Serve, in the interpreter that `cap mlflow` has become."""
     for name in CLIENTS_ONLY:
         sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say that there is none
-    import uvicorn  # noqa: PLC0415
-    from mlflow.server import app  # noqa: PLC0415
+    import uvicorn  # noqa: PLC0415 - after the line above, so that it finds none of them
+    from mlflow.server import app  # noqa: PLC0415 - as well
 
     host, port = sys.argv[1:]
     uvicorn.run(app, host=host, port=int(port), interface="wsgi", log_level="warning", server_header=False)

@@ -24,13 +24,18 @@ LEAST_ROWS = 1_000
 CANDIDATES: Mapping[str, Callable[[], Any]] = {
     "logistic_regression": lambda: make_pipeline(StandardScaler(), LogisticRegression(C=0.1)),
     "gradient_boosting": lambda: HistGradientBoostingClassifier(
-        max_iter=80, learning_rate=0.05, max_depth=3, min_samples_leaf=200, l2_regularization=1.0,
-        early_stopping=False, random_state=SEED,
+        max_iter=80,
+        learning_rate=0.05,
+        max_depth=3,
+        min_samples_leaf=200,
+        l2_regularization=1.0,
+        early_stopping=False,
+        random_state=SEED,
     ),
     "random_forest": lambda: RandomForestClassifier(
         n_estimators=40, max_depth=5, min_samples_leaf=200, random_state=SEED, n_jobs=1
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +68,12 @@ def train(rows: Rows, embargo: int) -> Trained:
     if len(rows.outcome) < LEAST_ROWS or len(np.unique(rows.outcome)) < 2:
         raise InputError(f"{len(rows.outcome)} labelled rows are too few to train on; {LEAST_ROWS} with both outcomes")
     folds = list(purged(rows.starts, rows.ends, FOLDS, embargo))
-    said = {name: _out_of_sample(make, rows, folds) for name, make in CANDIDATES.items()}
-    judged = {name: _judged(scores, rows, folds) for name, scores in said.items()}
+    log_odds = {name: _out_of_sample(make, rows, folds) for name, make in CANDIDATES.items()}
+    judged = {name: _judged(scores, rows, folds) for name, scores in log_odds.items()}
     best = max(judged, key=lambda name: (float(np.mean(judged[name][0])), name))
-    slope, intercept = platt(said[best], rows.outcome, rows.weight)
+    slope, intercept = platt(log_odds[best], rows.outcome, rows.weight)
     model = _fitted(CANDIDATES[best], rows, np.arange(len(rows.outcome)))
-    gains = {name: one for name, (one, _) in judged.items()}
+    gains = {name: gain for name, (gain, _) in judged.items()}
     p = judged[best][1]
     error = calibration_error(p, rows.outcome, rows.weight)
     base_rate = float(np.average(rows.outcome, weights=rows.weight))
@@ -95,7 +100,7 @@ def calibration_error(p: Floats, outcome: Floats, weight: Floats) -> float:
     True
     """
     groups = np.array_split(np.argsort(p, kind="stable"), BINS)
-    apart = [abs(float(weight[one] @ (p[one] - outcome[one]))) for one in groups if len(one)]
+    apart = [abs(float(weight[group] @ (p[group] - outcome[group]))) for group in groups if len(group)]
     return sum(apart) / float(weight.sum())
 
 
@@ -105,9 +110,9 @@ def reliability(p: Floats, outcome: Floats, weight: Floats) -> list[tuple[float,
     >>> reliability(np.full(20, 0.75), np.array([1.0, 0.0] * 10), np.ones(20))[0]
     (0.75, 0.5)
     """
-    groups = [one for one in np.array_split(np.argsort(p, kind="stable"), BINS) if len(one)]
-    means = [[float(np.average(values[one], weights=weight[one])) for values in (p, outcome)] for one in groups]
-    return [(said, happened) for said, happened in means]
+    groups = [group for group in np.array_split(np.argsort(p, kind="stable"), BINS) if len(group)]
+    means = [[float(np.average(values[group], weights=weight[group])) for values in (p, outcome)] for group in groups]
+    return [(probability, happened) for probability, happened in means]
 
 
 def _fitted(make: Callable[[], Any], rows: Rows, at: Ints) -> Any:
@@ -119,10 +124,10 @@ def _fitted(make: Callable[[], Any], rows: Rows, at: Ints) -> Any:
 
 
 def _out_of_sample(make: Callable[[], Any], rows: Rows, folds: list[tuple[Ints, Ints]]) -> Floats:
-    made = np.full(len(rows.outcome), np.nan)
+    scores = np.full(len(rows.outcome), np.nan)
     for train_rows, test in folds:
-        made[test] = logits(_fitted(make, rows, train_rows), rows.features[test])
-    return made
+        scores[test] = logits(_fitted(make, rows, train_rows), rows.features[test])
+    return scores
 
 
 def _judged(scores: Floats, rows: Rows, folds: list[tuple[Ints, Ints]]) -> tuple[list[float], Floats]:
@@ -134,8 +139,8 @@ def _judged(scores: Floats, rows: Rows, folds: list[tuple[Ints, Ints]]) -> tuple
         base = float(np.average(rows.outcome[learned], weights=rows.weight[learned]))
         outcome, weight = rows.outcome[test], rows.weight[test]
         losses = [
-            log_loss(outcome, said, sample_weight=weight, labels=[0.0, 1.0])
-            for said in (np.full(len(test), base), p[test])
+            log_loss(outcome, probability, sample_weight=weight, labels=[0.0, 1.0])
+            for probability in (np.full(len(test), base), p[test])
         ]
         gains.append(float(losses[0] - losses[1]))
     return gains, p

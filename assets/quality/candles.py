@@ -28,9 +28,9 @@ _length = pl.col("timeframe").replace_strict(
 _prices = [pl.col(name) for name in ("open", "high", "low", "close")]
 _close = pl.col("close").cast(pl.Float64) * (10.0 ** -pl.col("price_scale").cast(pl.Float64))
 _volume = pl.col("volume").cast(pl.Float64) * (10.0 ** -pl.col("quantity_scale").cast(pl.Float64))
-_quote = (
-    pl.col("quote_high").cast(pl.Float64) * 2.0**64 + pl.col("quote_low").cast(pl.Float64)
-) * (10.0 ** -(pl.col("price_scale") + pl.col("quantity_scale")).cast(pl.Float64))  # fmt: skip
+_quote = (pl.col("quote_high").cast(pl.Float64) * 2.0**64 + pl.col("quote_low").cast(pl.Float64)) * (
+    10.0 ** -(pl.col("price_scale") + pl.col("quantity_scale")).cast(pl.Float64)
+)
 _vwap = _quote / _volume * 10.0 ** pl.col("price_scale").cast(pl.Float64)
 _before, _ratio = _close.shift(1).over(_SERIES), _close / _close.shift(1).over(_SERIES)
 _follows = _at == (_at + _length).shift(1).over(_SERIES)
@@ -48,33 +48,51 @@ RULES = (
     Rule("low", pl.col("low") > pl.min_horizontal(_prices), "no price is below the low"),
     Rule("price", pl.min_horizontal(_prices) <= 0, "prices are positive"),
     Rule("volume", (pl.col("volume") < 0) | (pl.col("trade_count") < 0), "volumes and counts are not negative"),
-    Rule("taker", (pl.col("taker_buy_volume") < 0) | (pl.col("taker_buy_volume") > pl.col("volume")),
-         "takers buy at most the whole volume"),
+    Rule(
+        "taker",
+        (pl.col("taker_buy_volume") < 0) | (pl.col("taker_buy_volume") > pl.col("volume")),
+        "takers buy at most the whole volume",
+    ),
     Rule("scale", (pl.col("price_scale") > 18) | (pl.col("quantity_scale") > 18), "a scale has at most 18 decimals"),
     Rule("traded", (pl.col("volume") > 0) & (pl.col("trade_count") == 0), "volume comes from trades"),
-    Rule("quiet", _quiet & ((pl.col("volume") != 0) | (pl.col("high") != pl.col("low"))),
-         "a candle without trades has no volume and one price"),
+    Rule(
+        "quiet",
+        _quiet & ((pl.col("volume") != 0) | (pl.col("high") != pl.col("low"))),
+        "a candle without trades has no volume and one price",
+    ),
     Rule("carried", _quiet & _follows & (_close != _before), "a candle without trades repeats the close before it"),
-    Rule("vwap", (pl.col("volume") > 0) & ((_vwap > pl.col("high") * MORE) | (_vwap < pl.col("low") / MORE)),
-         "the mean price lies between low and high"),
-    Rule("ids", (pl.col("first_id_high") == pl.col("last_id_high")) & (pl.col("first_id_high") == 0)
-         & (pl.col("first_id_low") > pl.col("last_id_low")) & pl.col("exchange").is_in(COUNTED),
-         "the first trade's id is not above the last one's"),
+    Rule(
+        "vwap",
+        (pl.col("volume") > 0) & ((_vwap > pl.col("high") * MORE) | (_vwap < pl.col("low") / MORE)),
+        "the mean price lies between low and high",
+    ),
+    Rule(
+        "ids",
+        (pl.col("first_id_high") == pl.col("last_id_high"))
+        & (pl.col("first_id_high") == 0)
+        & (pl.col("first_id_low") > pl.col("last_id_low"))
+        & pl.col("exchange").is_in(COUNTED),
+        "the first trade's id is not above the last one's",
+    ),
     Rule("known", _known < _at + _length, "a candle is not known before it has ended"),
     Rule("order", (_known < _known.shift(1).over([*_SERIES, "opened_at"])), "a revision is known later"),
-    Rule("revision", (pl.col("revision").cast(pl.Int64) - pl.col("revision").cast(pl.Int64).shift(1)
-                      .over([*_SERIES, "opened_at"])) > 1, "revisions count up by one"),
+    Rule(
+        "revision",
+        (pl.col("revision").cast(pl.Int64) - pl.col("revision").cast(pl.Int64).shift(1).over([*_SERIES, "opened_at"]))
+        > 1,
+        "revisions count up by one",
+    ),
     Rule("leap", _follows & ((_ratio > LEAP) | (_ratio < 1 / LEAP)), "prices leap by less than a factor of four"),
     Rule("flood", _volume > FLOOD * _volume.filter(_volume > 0).median().over(_SERIES), "volumes are within a range"),
     Rule("origin", pl.col("simulated").n_unique().over(_SERIES) > 1, "simulated and real candles never share a series"),
-)  # fmt: skip
+)
 
 
 def candle_defects(rows: pl.DataFrame, gaps: pl.DataFrame | None = None, *, now: int) -> list[Defect]:
     """Return what is wrong with rows of `candles`; `gaps` are the known ones, `now` is microseconds UTC."""
     future = Rule("future", (_known > now + AHEAD) | (_at > now), "nothing comes from the future")
-    found = defects(CANDLES, rows, [*RULES, future])
-    return found if any(one.rule == "schema" for one in found) else [*found, *unexplained(rows, gaps)]
+    broken = defects(CANDLES, rows, [*RULES, future])
+    return broken if any(defect.rule == "schema" for defect in broken) else [*broken, *unexplained(rows, gaps)]
 
 
 def unexplained(rows: pl.DataFrame, gaps: pl.DataFrame | None) -> Sequence[Defect]:
@@ -96,5 +114,5 @@ def unexplained(rows: pl.DataFrame, gaps: pl.DataFrame | None) -> Sequence[Defec
         return []
     first = holes.row(0, named=True)
     day = pl.Series([first["since"]]).cast(pl.Datetime("us", "UTC"))[0]
-    told = f"{first['exchange']}:{first['symbol']}.{first['timeframe']} from {day}"
-    return [Defect("gap", len(holes), "every stretch without candles has a gap on record", told)]
+    where = f"{first['exchange']}:{first['symbol']}.{first['timeframe']} from {day}"
+    return [Defect("gap", len(holes), "every stretch without candles has a gap on record", where)]

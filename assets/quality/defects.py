@@ -27,24 +27,24 @@ class Defect(NamedTuple):
 
 def schema_defects(dataset: Dataset, rows: pl.DataFrame) -> list[Defect]:
     """Return columns that are missing, foreign or of another type (a time without its zone is another type)."""
-    found = []
-    wanted: Mapping[str, pl.DataType] = dict(dataset.columns)
-    for name in sorted(wanted.keys() | rows.columns):
+    defects = []
+    expected: Mapping[str, pl.DataType] = dict(dataset.columns)
+    for name in sorted(expected.keys() | rows.columns):
         has = rows.schema.get(name)
-        if has != wanted.get(name):
-            told = f"{name} is {has or 'missing'}, not {wanted.get(name, 'a column of this dataset')}"
-            found.append(Defect("schema", len(rows), "columns are those of the dataset", told))
-    return found
+        if has != expected.get(name):
+            difference = f"{name} is {has or 'missing'}, not {expected.get(name, 'a column of this dataset')}"
+            defects.append(Defect("schema", len(rows), "columns are those of the dataset", difference))
+    return defects
 
 
 def defects(dataset: Dataset, rows: pl.DataFrame, rules: Iterable[Rule]) -> list[Defect]:
     """Return what is wrong with rows of a dataset; nothing further is looked at where the columns are wrong."""
-    if found := schema_defects(dataset, rows):
-        return found
+    if broken := schema_defects(dataset, rows):
+        return broken
     key = list(dataset.order)
     if not rows.select(key).equals(rows.select(key).sort(key, nulls_last=True)):
-        told = "rows are not in the order of " + ", ".join(key)
-        found.append(Defect("sorted", len(rows), "rows stand in the order of their key", told))
+        disorder = "rows are not in the order of " + ", ".join(key)
+        broken.append(Defect("sorted", len(rows), "rows stand in the order of their key", disorder))
         rows = rows.sort(key, maintain_order=True)
     same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in key)
     unique = Rule("unique", same & (pl.int_range(pl.len()) > 0), "no key and revision comes twice")
@@ -52,5 +52,5 @@ def defects(dataset: Dataset, rows: pl.DataFrame, rules: Iterable[Rule]) -> list
         wrong = rows.filter(rule.wrong)
         if len(wrong):
             first = ", ".join(str(wrong[name][0]) for name in key)
-            found.append(Defect(rule.name, len(wrong), rule.means, first))
-    return found
+            broken.append(Defect(rule.name, len(wrong), rule.means, first))
+    return broken

@@ -51,18 +51,18 @@ class Line(NamedTuple):
 
 
 def recomputed(
-    tape: Path, given: Settings, progress: Callable[[int], object] = lambda _: None
+    tape: Path, config: Settings, progress: Callable[[int], object] = lambda _: None
 ) -> dict[str, pl.DataFrame]:
     """Replay a tape; return what would be published, by dataset. `progress` is told the trades folded so far."""
-    engine, found = build(given), defaultdict[str, list[pl.DataFrame]](list)
-    for position, payload in Replay(given.partitions).messages(tape):
+    engine, by_dataset = build(config), defaultdict[str, list[pl.DataFrame]](list)
+    for position, payload in Replay(config.partitions).messages(tape):
         for output in engine.fold(position.partition, decode_market(payload)):
             for place, record in messages(output, engine.board):
-                told = rows_of(Message(place, 0, 0, record), simulated=given.simulated)
-                if isinstance(told, Rows):
-                    found[told.dataset.name].append(told.frame)
+                rows = rows_of(Message(place, 0, 0, record), simulated=config.simulated)
+                if isinstance(rows, Rows):
+                    by_dataset[rows.dataset.name].append(rows.frame)
         progress(engine.trades)
-    return {name: pl.concat(frames) for name, frames in found.items()}
+    return {name: pl.concat(frames) for name, frames in by_dataset.items()}
 
 
 def compare(mine: Mapping[str, pl.DataFrame], store: Store | None = None, *, start: Moment, end: Moment) -> list[Line]:
@@ -81,21 +81,21 @@ def compare(mine: Mapping[str, pl.DataFrame], store: Store | None = None, *, sta
         published = theirs.partition_by(SERIES, as_dict=True)
         for key, rows in ours.partition_by(SERIES, as_dict=True, maintain_order=True).items():
             since = rows["opened_at"].min()  # the tape may begin after the platform did
-            shown = published.get(key, theirs.clear()).filter(pl.col("opened_at") >= since)
-            ledger.append(_line(dataset, key, shown.select(rows.columns), rows))
+            live = published.get(key, theirs.clear()).filter(pl.col("opened_at") >= since)
+            ledger.append(_line(dataset, key, live.select(rows.columns), rows))
     return ledger
 
 
-def _line(dataset: Dataset, key: tuple[object, ...], shown: pl.DataFrame, rows: pl.DataFrame) -> Line:
+def _line(dataset: Dataset, key: tuple[object, ...], live: pl.DataFrame, rows: pl.DataFrame) -> Line:
     names = list(dataset.order)
-    both = shown.join(rows, on=names, how="inner", suffix=" again")
+    both = live.join(rows, on=names, how="inner", suffix=" again")
     columns = [name for name in rows.columns if name not in names]
     differing = [
         name for name in columns if not both.select(pl.col(name).eq_missing(pl.col(f"{name} again")).all()).item()
     ]
     exchange, symbol, timeframe = map(str, key)
-    missing = len(shown) + len(rows) - 2 * len(both)
-    return Line(dataset.name, exchange, symbol, timeframe, len(rows), hashed(shown), hashed(rows), missing, differing)
+    missing = len(live) + len(rows) - 2 * len(both)
+    return Line(dataset.name, exchange, symbol, timeframe, len(rows), hashed(live), hashed(rows), missing, differing)
 
 
 def hashed(rows: pl.DataFrame) -> str:

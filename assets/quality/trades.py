@@ -27,9 +27,12 @@ RULES = (
     Rule("flags", pl.col("flags").cast(pl.Int64) > FLAGS, "flags are those of the platform"),
     Rule("known", _known < _at - AHEAD, "a trade is not received before it happened"),
     Rule("leap", _near & ((_ratio > LEAP) | (_ratio < 1 / LEAP)), "prices leap by less than a factor of four"),
-    Rule("origin", ((pl.col("flags") // int(TradeFlag.SIMULATED)) % 2).n_unique().over(_FLOW) > 1,
-         "simulated and real trades never share a symbol"),
-)  # fmt: skip
+    Rule(
+        "origin",
+        ((pl.col("flags") // int(TradeFlag.SIMULATED)) % 2).n_unique().over(_FLOW) > 1,
+        "simulated and real trades never share a symbol",
+    ),
+)
 
 
 def trade_defects(rows: pl.DataFrame, *, now: int) -> list[Defect]:

@@ -44,8 +44,8 @@ def kupiec(hits: Hits, level: float) -> Test:
     >>> kupiec(np.arange(250) < 5, 0.99).statistic.__round__(4)
     1.9568
     """
-    count, found = len(hits), int(hits.sum())
-    return _test(2.0 * (_likelihood(found, count, found / count) - _likelihood(found, count, 1.0 - level)), 1)
+    count, exceeded = len(hits), int(hits.sum())
+    return _test(2.0 * (_likelihood(exceeded, count, exceeded / count) - _likelihood(exceeded, count, 1.0 - level)), 1)
 
 
 def independence(hits: Hits) -> Test:
@@ -63,10 +63,10 @@ def independence(hits: Hits) -> Test:
     return _test(2.0 * (apart - together), 1)
 
 
-def _likelihood(found: int, count: int, p: float) -> float:
+def _likelihood(exceeded: int, count: int, p: float) -> float:
     """Return the logarithm of p^found · (1 - p)^(count - found), where 0 · log 0 is 0."""
-    hits = found * math.log(p) if found else 0.0
-    return hits + ((count - found) * math.log1p(-p) if found < count else 0.0)
+    hits = exceeded * math.log(p) if exceeded else 0.0
+    return hits + ((count - exceeded) * math.log1p(-p) if exceeded < count else 0.0)
 
 
 def _test(statistic: float, freedom: int) -> Test:

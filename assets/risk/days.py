@@ -29,9 +29,9 @@ class Days:
 
     def of(self, name: str) -> tuple[npt.NDArray[np.int64], Floats]:
         """Return the days on which a series has a return, and the returns."""
-        found = self.returns[self.names.index(name)]
-        known = ~np.isnan(found)
-        return self.closed_at[known], found[known]
+        returns = self.returns[self.names.index(name)]
+        known = ~np.isnan(returns)
+        return self.closed_at[known], returns[known]
 
 
 def days_of(history: History) -> Days:
@@ -47,7 +47,7 @@ def days_of(history: History) -> Days:
     if not any(enough):
         raise InputError(f"no symbol of {history.source} has {LEAST} whole days with a return; risk needs as many")
     returns, lows = (np.stack(rows)[enough] for rows in zip(*series, strict=True))
-    names = tuple(name for name, kept in zip(history.symbols, enough, strict=True) if kept)
+    names = tuple(name for name, has_enough in zip(history.symbols, enough, strict=True) if has_enough)
     short = tuple(name for name in history.symbols if name not in names)
     if len(names) > 1:
         names = (*names, EQUAL_WEIGHTS)
@@ -56,6 +56,7 @@ def days_of(history: History) -> Days:
 
 
 def _series(history: History, s: int, closed_at: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Return one symbol's daily returns and lowest points, both against the close before."""
     known = ~np.isnan(history.bars[s, 3])
     ends = history.opened_at[known] + history.timeframe.microseconds
     closes, lows = np.full(len(closed_at), np.nan), np.full(len(closed_at), np.nan)
@@ -74,5 +75,5 @@ def _series(history: History, s: int, closed_at: npt.NDArray[np.int64]) -> tuple
 def _mean(rows: Floats) -> Floats:
     known = ~np.isnan(rows)
     count = known.sum(axis=0)
-    made: Floats = np.where(count > 0, np.where(known, rows, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
-    return made
+    means: Floats = np.where(count > 0, np.where(known, rows, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
+    return means

@@ -8,11 +8,11 @@ import numpy as np
 from assets.backtests.history import Gap, History
 from assets.backtests.metrics.drawdowns import depths, spells
 from assets.backtests.metrics.returns import YEAR, ratio
-from assets.backtests.options import moment
 from assets.risk.coverage import Coverage, coverage
 from assets.risk.days import LEAST, Days, days_of
 from assets.risk.stress import Replay, replay
 from assets.risk.value_at_risk import LEVELS, METHODS, WINDOW, rolling, volatility
+from assets.times import moment
 from infra.clock import DAY
 from realtime.kernels.kernel import Floats
 
@@ -68,22 +68,22 @@ class Report:
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON; a number without meaning is null."""
-        made = {
+        document = {
             "source": self.source,
             "timeframe": self.timeframe,
             "from": int(self.days.closed_at[0]) - DAY,
             "until": self.until,
             "window_days": WINDOW,
-            "series": [_document(one) for one in self.series],
+            "series": [_document(series) for series in self.series],
             "correlations": {
-                "symbols": [one.name for one in self.series],
+                "symbols": [series.name for series in self.series],
                 **{span: values.tolist() for span, values in self.correlations.items()},
             },
-            "stress": [_fields(one) for one in self.stress],
+            "stress": [_fields(replay) for replay in self.stress],
             "left_out": list(self.days.short),
-            "gaps": [_fields(one) for one in self.gaps],
+            "gaps": [_fields(gap) for gap in self.gaps],
         }
-        return dict(_without_nan(made))
+        return dict(_without_nan(document))
 
 
 def report(history: History) -> Report:
@@ -94,7 +94,7 @@ def report(history: History) -> Report:
     return Report(history.source, str(history.timeframe), days, history.gaps, series, spans, replay(days))
 
 
-def remarks(made: Report) -> list[str]:
+def remarks(summary: Report) -> list[str]:
     """Say what the figures are and what is missing."""
     lines = [
         f"Volatility: annual, forecast for the next day. VaR, CVaR: of one day, filtered historical, {WINDOW} days.",
@@ -103,16 +103,17 @@ def remarks(made: Report) -> list[str]:
         f"Below peak: now and at the deepest. Beta: against BTC, {RECENT} days.",
         "Replays, at worst: by the lowest prices in between; of a portfolio, as if all had theirs at the same time.",
     ]
-    if made.days.short:
-        lines.append(f"Left out, with fewer than {LEAST} whole days: {', '.join(made.days.short)}.")
-    if made.gaps:
-        longest = max(made.gaps, key=lambda gap: gap.bars)
+    if summary.days.short:
+        lines.append(f"Left out, with fewer than {LEAST} whole days: {', '.join(summary.days.short)}.")
+    if summary.gaps:
+        longest = max(summary.gaps, key=lambda gap: gap.bars)
         where = f"the longest {longest.bars} candles of {longest.symbol} from {moment(longest.first)}"
-        lines.append(f"{len(made.gaps)} gaps, {where}; a day closes at its last candle, without any it is missing.")
+        lines.append(f"{len(summary.gaps)} gaps, {where}; a day closes at its last candle, without any it is missing.")
     return lines
 
 
 def _series(days: Days, name: str) -> Series:
+    """Measure one series. Values at risk are only tested on days that came after what they were made of."""
     at, returns = days.of(name)
     forecast = float(volatility(returns)[-1])
     tested: dict[str, dict[float, Coverage]] = {method: {} for method in METHODS}
@@ -149,7 +150,7 @@ def drawdowns(returns: Floats, at: Any) -> list[Drawdown]:
     [Drawdown(depth=0.5, began_at=0, lowest_at=1, recovered_at=2), Drawdown(depth=0.25, ..., recovered_at=None)]
     """
     depth = under_water(returns)
-    found = [
+    falls = [
         Drawdown(
             float(depth[a:b].max()),
             int(at[max(a - 1, 0)]),
@@ -158,14 +159,14 @@ def drawdowns(returns: Floats, at: Any) -> list[Drawdown]:
         )
         for a, b in spells(depth)
     ]
-    return sorted(found, key=lambda one: -one.depth)
+    return sorted(falls, key=lambda fall: -fall.depth)
 
 
 def _beta(days: Days, name: str, last: int) -> float:
     """Return the slope of a series' returns against BTC's."""
     if BENCHMARK not in days.names:
         return np.nan
-    mine, bitcoin = (days.returns[days.names.index(one), -last:] for one in (name, BENCHMARK))
+    mine, bitcoin = (days.returns[days.names.index(series), -last:] for series in (name, BENCHMARK))
     known = ~np.isnan(mine) & ~np.isnan(bitcoin)
     if known.sum() < 2:
         return np.nan
@@ -175,31 +176,31 @@ def _beta(days: Days, name: str, last: int) -> float:
 
 def _correlations(returns: Floats) -> Floats:
     """Return Pearson's correlations of rows over the days that both of a pair have."""
-    made = np.full((len(returns),) * 2, np.nan)
-    for i, one in enumerate(returns):
-        for j, other in enumerate(returns[: i + 1]):
-            known = ~np.isnan(one) & ~np.isnan(other)
-            pair = one[known], other[known]
+    matrix = np.full((len(returns),) * 2, np.nan)
+    for i, row in enumerate(returns):
+        for j, other_row in enumerate(returns[: i + 1]):
+            known = ~np.isnan(row) & ~np.isnan(other_row)
+            pair = row[known], other_row[known]
             if known.sum() > 2 and min(values.std() for values in pair) > 0.0:
-                made[i, j] = made[j, i] = np.corrcoef(*pair)[0, 1]
-    return made
+                matrix[i, j] = matrix[j, i] = np.corrcoef(*pair)[0, 1]
+    return matrix
 
 
-def _fields(one: Any) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in one.__slots__}
+def _fields(record: Any) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__slots__}
 
 
-def _document(one: Series) -> dict[str, Any]:
-    made = _fields(one) | {"drawdowns": [_fields(fall) for fall in one.drawdowns[:5]]}
-    made["at_risk"] = {
+def _document(series: Series) -> dict[str, Any]:
+    document = _fields(series) | {"drawdowns": [_fields(fall) for fall in series.drawdowns[:5]]}
+    document["at_risk"] = {
         method: {f"{level:.0%}": {"var": var, "cvar": cvar} for level, (var, cvar) in levels.items()}
-        for method, levels in one.at_risk.items()
+        for method, levels in series.at_risk.items()
     }
-    made["tested"] = {
+    document["tested"] = {
         method: {f"{level:.0%}": {**did._asdict(), **_tests(did)} for level, did in levels.items()}
-        for method, levels in one.tested.items()
+        for method, levels in series.tested.items()
     }
-    return made
+    return document
 
 
 def _tests(did: Coverage) -> dict[str, Any]:
@@ -208,7 +209,7 @@ def _tests(did: Coverage) -> dict[str, Any]:
 
 def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_nan(one) for key, one in value.items()}
+        return {key: _without_nan(element) for key, element in value.items()}
     if isinstance(value, list):
-        return [_without_nan(one) for one in value]
+        return [_without_nan(element) for element in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -45,7 +45,7 @@ class Replay:
 
 def replay(days: Days) -> list[Replay]:
     """Replay every event on every series that has a return on each of its days."""
-    found = []
+    replays = []
     for event in EVENTS:
         first, last = event.bounds
         inside = (days.closed_at >= first) & (days.closed_at <= last)
@@ -54,8 +54,8 @@ def replay(days: Days) -> list[Replay]:
         for s, name in enumerate(days.names):
             returns, lows = days.returns[s, inside], days.lows[s, inside]
             if not np.isnan(returns).any():
-                found.append(_replayed(event.name, name, returns, lows))
-    return found
+                replays.append(_replayed(event.name, name, returns, lows))
+    return replays
 
 
 def _replayed(event: str, name: str, returns: Floats, lows: Floats) -> Replay:

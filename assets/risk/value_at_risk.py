@@ -33,22 +33,22 @@ def volatility(returns: Floats) -> Floats:
     >>> bool(np.allclose(volatility(np.tile([0.02, -0.02], 50))[SEED:], 0.02))
     True
     """
-    made = np.full(len(returns) + 1, np.nan)
+    variances = np.full(len(returns) + 1, np.nan)
     if len(returns) >= SEED:
         variance = float(np.mean(returns[:SEED] ** 2))
-        made[SEED] = variance
+        variances[SEED] = variance
         for at in range(SEED, len(returns)):
             variance = DECAY * variance + (1.0 - DECAY) * float(returns[at]) ** 2
-            made[at + 1] = variance
-    forecast: Floats = np.sqrt(made)
+            variances[at + 1] = variance
+    forecast: Floats = np.sqrt(variances)
     return forecast
 
 
 def shocks(returns: Floats, forecast: Floats) -> Floats:
     """Return returns in units of the volatility that was forecast for them; 0 where nothing was expected to move."""
     expected = forecast[: len(returns)]
-    made: Floats = np.where(expected > 0.0, returns / np.where(expected > 0.0, expected, 1.0), expected * 0.0)
-    return made
+    scaled: Floats = np.where(expected > 0.0, returns / np.where(expected > 0.0, expected, 1.0), expected * 0.0)
+    return scaled
 
 
 def historical(returns: Floats, level: float) -> tuple[float, float]:
@@ -85,14 +85,14 @@ def rolling(returns: Floats, level: float) -> dict[str, Floats]:
 
     The same numbers as calling the methods on each day's past.
     """
-    made = {name: np.full(len(returns), np.nan) for name in METHODS}
+    var = {name: np.full(len(returns), np.nan) for name in METHODS}
     start = SEED + WINDOW
     if len(returns) <= start:
-        return made
+        return var
     forecast = volatility(returns)
     past = sliding_window_view(returns, WINDOW)[SEED:-1]
     filtered_past = sliding_window_view(shocks(returns, forecast), WINDOW)[SEED:-1]
-    made["historical"][start:] = -np.quantile(past, 1.0 - level, axis=1)
-    made["filtered"][start:] = -np.quantile(forecast[start:-1, None] * filtered_past, 1.0 - level, axis=1)
-    made["gaussian"][start:] = past.std(axis=1, ddof=1) * NORMAL.inv_cdf(level) - past.mean(axis=1)
-    return made
+    var["historical"][start:] = -np.quantile(past, 1.0 - level, axis=1)
+    var["filtered"][start:] = -np.quantile(forecast[start:-1, None] * filtered_past, 1.0 - level, axis=1)
+    var["gaussian"][start:] = past.std(axis=1, ddof=1) * NORMAL.inv_cdf(level) - past.mean(axis=1)
+    return var

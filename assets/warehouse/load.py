@@ -41,9 +41,11 @@ def connect(settings: Settings) -> Any:
     """Open the warehouse that the settings name. Raises UnavailableError."""
     try:
         return clickhouse_connect.get_client(
-            dsn=settings.clickhouse, username=settings.clickhouse_user, password=settings.clickhouse_password,
+            dsn=settings.clickhouse,
+            username=settings.clickhouse_user,
+            password=settings.clickhouse_password,
             autogenerate_session_id=False,
-        )  # fmt: skip
+        )
     except clickhouse_connect.driver.exceptions.Error as error:
         raise UnavailableError(f"ClickHouse at {settings.clickhouse} does not answer: {error}") from error
 
@@ -75,14 +77,20 @@ def load(
 
 
 def _load(
-    client: Any, store: Store, dataset: Dataset, manifest: Manifest, first: str, last: str,
+    client: Any,
+    store: Store,
+    dataset: Dataset,
+    manifest: Manifest,
+    first: str,
+    last: str,
     progress: Callable[[str, int], object],
-) -> Loaded:  # fmt: skip
-    held = dict(_held(client, dataset))
+) -> Loaded:
+    """Load the changed days of one dataset, a month at a time: an insert that spans months makes a part per month."""
+    loaded = dict(_loaded_contents(client, dataset))
     changed = {
         partition: files
         for partition, files in manifest.partitions().items()
-        if first <= partition.day <= last and held.get(partition) != _content(files)
+        if first <= partition.day <= last and loaded.get(partition) != _content(files)
     }
     rows = days = 0
     for (exchange, _), some in groupby(sorted(changed), key=lambda p: (p.exchange, p.day[:7])):
@@ -122,20 +130,20 @@ def _load_days(client: Any, store: Store, dataset: Dataset, exchange: str, days:
 def missing(client: Any, dataset: Dataset, exchange: str, rows: pa.Table) -> pa.Table:
     """Return the rows whose key and revision the table lacks, in the order given."""
     names, time = list(key(dataset)), dataset.time
-    bounds = pl.from_arrow(rows.select([time])).to_series()  # type: ignore[union-attr]  # a table is a frame
+    bounds = pl.DataFrame(rows.select([time])).to_series()
     first, last = bounds.dt.epoch("us").min(), bounds.dt.epoch("us").max()
     at = f"toUnixTimestamp64Micro({time})"
     there = client.query_arrow(
         f"SELECT {', '.join(names)} FROM {DATABASE}.{dataset.name} "  # noqa: S608 - our names
         f"WHERE exchange = {{exchange:String}} AND {at} >= {{first:Int64}} AND {at} <= {{last:Int64}}",
-        parameters={"exchange": exchange, "first": first, "last": last}, use_strings=True,
-    )  # fmt: skip
+        parameters={"exchange": exchange, "first": first, "last": last},
+        use_strings=True,
+    )
     if not len(there):
         return rows
-    held = pl.from_arrow(there).with_columns(pl.lit(value=True).alias("held"))  # type: ignore[union-attr]
-    ours = pl.from_arrow(rows.select(names))
-    held = held.select(*(pl.col(n).cast(ours.schema[n]) for n in names), "held")  # type: ignore[union-attr]
-    new = ours.join(held, on=names, how="left", maintain_order="left")["held"].is_null()  # type: ignore[union-attr]
+    ours = pl.DataFrame(rows.select(names))
+    present = pl.DataFrame(there).select(*(pl.col(n).cast(ours.schema[n]) for n in names), present=True)
+    new = ours.join(present, on=names, how="left", maintain_order="left")["present"].is_null()
     return rows.filter(new.to_arrow())
 
 
@@ -153,7 +161,7 @@ def token(dataset: Dataset, rows: pa.Table) -> str:
     return hashlib.sha256(dataset.name.encode() + sink.getvalue()).hexdigest()
 
 
-def _held(client: Any, dataset: Dataset) -> Iterable[tuple[Partition, str]]:
+def _loaded_contents(client: Any, dataset: Dataset) -> Iterable[tuple[Partition, str]]:
     query = (
         f"SELECT exchange, toString(day), content FROM {DATABASE}.loaded_partitions FINAL "  # noqa: S608 - our names
         "WHERE dataset = {dataset:String}"

@@ -18,18 +18,23 @@ def table(dataset: Dataset, rows: pl.DataFrame) -> pa.Table:
     """Return rows with the columns of the dataset's table."""
     if dataset is TRADES:
         rows = rows.with_columns(
-            _amount("price", "price_scale"), _amount("quantity", "quantity_scale"), _trade_id(rows),
+            _amount("price", "price_scale"),
+            _amount("quantity", "quantity_scale"),
+            _trade_id(rows),
             taker_side=pl.when(_flag(TradeFlag.TAKER_BUYS)).then(pl.lit("buy")).otherwise(pl.lit("sell")),
-            simulated=_flag(TradeFlag.SIMULATED), trade_count="count",
-        )  # fmt: skip
+            simulated=_flag(TradeFlag.SIMULATED),
+            trade_count="count",
+        )
     elif dataset is CANDLES:
         rows = rows.with_columns(
-            _quote(), *(_amount(name, "price_scale") for name in _PRICES), _amount("volume", "quantity_scale"),
+            _quote(),
+            *(_amount(name, "price_scale") for name in _PRICES),
+            _amount("volume", "quantity_scale"),
             _amount("taker_buy_volume", "quantity_scale"),
-        )  # fmt: skip
-    wanted = schema(dataset)
-    raw = rows.select(wanted.names).to_arrow()
-    return pa.table([_typed(raw.column(field.name), field.type) for field in wanted], schema=wanted)
+        )
+    columns = schema(dataset)
+    raw = rows.select(columns.names).to_arrow()
+    return pa.table([_typed(raw.column(field.name), field.type) for field in columns], schema=columns)
 
 
 def _flag(flag: TradeFlag) -> pl.Expr:
@@ -37,7 +42,7 @@ def _flag(flag: TradeFlag) -> pl.Expr:
 
 
 def _amount(name: str, scale: str) -> pl.Expr:
-    """Write an amount as its digits."""
+    """Return an amount in units of 10**-18, the digits of its decimal."""
     power = (DECIMALS - pl.col(scale).cast(pl.Int64)).replace_strict(_POWERS, return_dtype=pl.Int64)
     return (pl.col(name).cast(pl.Int128) * power.cast(pl.Int128)).cast(DIGITS).alias(name)
 
@@ -60,8 +65,8 @@ def _trade_id(rows: pl.DataFrame) -> pl.Series:
 
 
 def _typed(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """Cast; digits become an amount."""
+    """Cast a column to a type; digits become an amount without a copy."""
     if kind != AMOUNT:
         return column.cast(kind)
-    chunks = [pa.Array.from_buffers(kind, len(one), one.buffers(), offset=one.offset) for one in column.chunks]
+    chunks = [pa.Array.from_buffers(kind, len(chunk), chunk.buffers(), offset=chunk.offset) for chunk in column.chunks]
     return pa.chunked_array(chunks, type=kind)

@@ -20,10 +20,17 @@ DATASETS = {one.name: one for one in (TRADES, CANDLES, INDICATORS, SIGNALS, FUND
 WORDS = ("exchange", "symbol", "timeframe", "quality", "status", "taker_side")
 """Columns of few different texts."""
 _KINDS = {
-    pa.string(): "String", pa.bool_(): "Bool", pa.float64(): "Float64", pa.int64(): "Int64", pa.uint8(): "UInt8",
-    pa.uint16(): "UInt16", pa.uint32(): "UInt32", pa.uint64(): "UInt64", pa.timestamp("us", tz="UTC"):
-    "DateTime64(6, 'UTC')", AMOUNT: "Decimal(38, 18)",
-}  # fmt: skip
+    pa.string(): "String",
+    pa.bool_(): "Bool",
+    pa.float64(): "Float64",
+    pa.int64(): "Int64",
+    pa.uint8(): "UInt8",
+    pa.uint16(): "UInt16",
+    pa.uint32(): "UInt32",
+    pa.uint64(): "UInt64",
+    pa.timestamp("us", tz="UTC"): "DateTime64(6, 'UTC')",
+    AMOUNT: "Decimal(38, 18)",
+}
 
 _TRADES = pa.schema(
     [TRADES.schema.field(name) for name in ("exchange", "symbol", "traded_at", "known_at", "revision")]
@@ -54,7 +61,7 @@ CREATE TABLE IF NOT EXISTS {DATABASE}.loaded_partitions (
 
 
 def schema(dataset: Dataset) -> pa.Schema:
-    """Return a table's columns."""
+    """Return the columns of a dataset's table: its own, or those of SCHEMAS where they differ."""
     return SCHEMAS.get(dataset.name, dataset.schema)
 
 

@@ -1,6 +1,7 @@
 """The code location: what Dagster finds in it, held against a file, without any server."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,8 @@ import numpy as np
 import pytest
 
 from assets.definitions import defs
+from assets.defs import backtests, quality
 from assets.defs import lake as group
-from assets.defs import quality
 from infra import clock
 from infra.clock import DAY, MINUTE
 from ingestion.lake.datasets import CANDLES
@@ -19,6 +20,7 @@ from ingestion.lake.rows import candle_frame
 from ingestion.lake.store import Local
 from ingestion.lake.writer import Lake, append
 from ingestion.market import CANDLE
+from realtime.strategies import names
 
 GRAPH = Path(__file__).parent / "graph.json"
 
@@ -32,9 +34,9 @@ def rule(key: dg.AssetKey) -> str:
     return f"{key.path[0]}/*" if key.path[0] in LISTED else key.to_user_string()
 
 
-def graph() -> dict[str, list[dict[str, object]]]:
+def graph(definitions: dg.Definitions = defs) -> dict[str, list[dict[str, object]]]:
     shapes: dict[str, list[dict[str, object]]] = {}
-    for spec in defs.resolve_all_asset_specs():
+    for spec in definitions.resolve_all_asset_specs():
         shape = {
             "group": spec.group_name,
             "deps": sorted({rule(dep.asset_key) for dep in spec.deps}),
@@ -51,6 +53,17 @@ def test_the_asset_graph_is_the_one_that_was_agreed_on() -> None:
     assert graph() == json.loads(GRAPH.read_text())
 
 
+def test_a_new_strategy_is_an_asset_and_leaves_the_agreed_graph_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "strategies"
+    shutil.copytree(backtests.FOLDER, folder)
+    (folder / "breakout.py").write_text('"""Long above the last high."""\n')
+    definitions = dg.Definitions(assets=backtests.of_strategies(folder))
+    keys = {spec.key.to_user_string(): spec.description for spec in definitions.resolve_all_asset_specs()}
+    assert keys["backtests/breakout"] == "Long above the last high."
+    assert {key.removeprefix("backtests/") for key in keys} == {*names(), "breakout"}
+    assert graph(definitions)["backtests/*"] == json.loads(GRAPH.read_text())["backtests/*"]
+
+
 def test_everything_can_be_loaded_and_every_job_and_schedule_resolves() -> None:
     dg.Definitions.validate_loadable(defs)
 
@@ -63,11 +76,11 @@ def test_every_asset_says_what_it_is_and_whose() -> None:
 
 
 def test_dagster_loads_the_graph_without_what_only_runs_need() -> None:
-    asked = (
+    program = (
         "import sys, assets.definitions; print(*{'numba', 'pandas', 'sklearn', 'mlflow', 'plotly'} & set(sys.modules))"
     )
-    found = subprocess.run([sys.executable, "-W", "ignore", "-c", asked], check=True, capture_output=True, text=True)
-    assert found.stdout.split() == []
+    result = subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, capture_output=True, text=True)
+    assert result.stdout.split() == []
 
 
 def add(lake: Lake, minutes: int, upto: int, since: int, begin: int = 19_400 * DAY) -> None:
@@ -84,15 +97,15 @@ def test_the_sensor_reports_each_new_version_of_a_dataset_once(tmp_path: Path, m
     monkeypatch.setattr("assets.lake_versions.default_store", lambda: lake.store)
     assert isinstance(group.lake_versions(dg.build_sensor_context()), dg.SkipReason)
     add(lake, 10, 10, 0)
-    told = group.lake_versions(dg.build_sensor_context())
-    assert isinstance(told, dg.SensorResult)
-    (event,) = told.asset_events
+    first = group.lake_versions(dg.build_sensor_context())
+    assert isinstance(first, dg.SensorResult)
+    (event,) = first.asset_events
     assert event.asset_key == dg.AssetKey(["lake", "candles"])
     assert (event.metadata["dagster/row_count"].value, event.metadata["first day"].value) == (10, "2023-02-12")
-    again = group.lake_versions(dg.build_sensor_context(cursor=told.cursor))
+    again = group.lake_versions(dg.build_sensor_context(cursor=first.cursor))
     assert isinstance(again, dg.SkipReason)
     add(lake, 5, 15, 10)
-    third = group.lake_versions(dg.build_sensor_context(cursor=told.cursor))
+    third = group.lake_versions(dg.build_sensor_context(cursor=first.cursor))
     assert isinstance(third, dg.SensorResult)
     assert third.asset_events[0].metadata["dagster/row_count"].value == 15
 

@@ -1,13 +1,17 @@
 """Laws that every file in realtime/strategies keeps; a new file is found and held to them without a line here."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from assets.certificates.certificate import certify
+from assets.certificates.members import of_strategy
 from infra.errors import InputError
 from ingestion.market import Timeframe
+from realtime import strategies
 from realtime.indicators import batch, columns, indicators
 from realtime.signals import BARS as NAMES_OF_BARS
 from realtime.signals import View, rules
@@ -16,6 +20,34 @@ from realtime.strategies import INTENTS, intents, names, signal_score, strategy
 Floats = npt.NDArray[np.float64]
 Candles = Mapping[str, Floats]
 BARS = 420
+MOVES = (0.002, 0.01, 0.05)
+"""Deviations of a minute's return: what a strategy waits for may be rare in calm ones."""
+LEAP = '''"""Long after a bar that rose by more than 2 %, short after one that fell by as much."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from realtime.kernels.kernel import Bars, kernel
+
+PARAMETERS = ({"percent": 2.0},)
+OUTPUTS = ("target", "limit", "trigger", "stop", "take", "trail")
+
+
+def warmup(percent):
+    return (0,) * 6
+
+
+class State(NamedTuple):
+    bars: int = 0
+
+
+@kernel
+def step(state, bars, i, percent):
+    change = 100.0 * (bars.close[i & bars.mask] / bars.open[i & bars.mask] - 1.0)
+    target = 1.0 if change > percent else (-1.0 if change < -percent else np.nan)
+    return State(state.bars + 1), (target, np.nan, np.nan, np.nan, np.nan, np.nan)
+'''
 EVERY = pytest.mark.parametrize("name", names())
 
 
@@ -39,17 +71,35 @@ def test_the_strategies_that_users_are_promised_are_there() -> None:
     }  # fmt: skip
 
 
+def answers(name: str, make_walk: Callable[..., Candles]) -> Floats:
+    """Return what a strategy answers to calm, lively and wild minutes, one after the other."""
+    walks = [make_walk(3_000, seed=3, volatility=move) for move in MOVES]
+    return np.concatenate([intents(strategy(name), candles, Timeframe.M1) for candles in walks], axis=1)
+
+
 @EVERY
 def test_the_file_says_what_it_does_and_answers_with_intents(name: str, make_walk: Callable[..., Candles]) -> None:
     one = strategy(name)
     assert tuple(one.module.OUTPUTS) == INTENTS
     assert one.module.__doc__
-    values = intents(one, make_walk(3_000, seed=3), Timeframe.M1)
-    assert values.shape == (len(INTENTS), 3_000)
+    values = answers(name, make_walk)
     target = values[0][~np.isnan(values[0])]
-    assert len(target)
+    assert len(target), f"{name} never trades, neither where a minute moves by {MOVES[0]:.1%} nor by {MOVES[-1]:.0%}"
     assert np.abs(target).max() <= 1.0
     assert np.nanmin(np.concatenate([values[1:].ravel(), [1.0]])) > 0.0, "prices and distances are above 0"
+
+
+def test_a_strategy_that_waits_for_a_move_of_two_percent_is_as_good_as_one_that_trades_in_calm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_walk: Callable[..., Candles]
+) -> None:
+    (tmp_path / "leap.py").write_text(LEAP)
+    monkeypatch.setattr(strategies, "__path__", [*strategies.__path__, str(tmp_path)])
+    monkeypatch.setattr(strategies, "names", lambda: ("leap",))
+    calm = intents(strategy("leap"), make_walk(3_000, seed=3), Timeframe.M1)
+    assert np.isnan(calm).all()
+    assert set(np.unique(answers("leap", make_walk)[0])) >= {-1.0, 1.0}
+    certificate = certify(of_strategy(strategy("leap")))
+    assert (certificate.passed, certificate.verdict.leaks) == (True, ())
 
 
 @EVERY

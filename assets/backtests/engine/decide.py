@@ -13,6 +13,7 @@ from assets.backtests.engine.layout import (
     NEXT_STOP,
     NEXT_TAKE,
     NEXT_TRAIL,
+    ORDER,
     REJECTED,
     RISK,
     SHORT,
@@ -21,16 +22,23 @@ from assets.backtests.engine.layout import (
     TRAIL,
     TRIGGER,
     UNITS,
-    WANTED,
-)  # fmt: skip
+)
 from realtime.kernels.kernel import Floats
 
 
 @inlined
 def sized(
-    s: int, target: float, stop: float, trail: float, sizing: int, size: float, volatility: float,
-    books: Floats, account: Floats, terms: Floats,
-) -> float:  # fmt: skip
+    s: int,
+    target: float,
+    stop: float,
+    trail: float,
+    sizing: int,
+    size: float,
+    volatility: float,
+    books: Floats,
+    account: Floats,
+    terms: Floats,
+) -> float:
     """Return signed units for a target, by equity and price at this close; NaN where the size has no measure."""
     equity, price = worth(books, account), books[s, MARK]
     notional = size * equity
@@ -59,9 +67,15 @@ def protect(book: Floats, at: int, stop: float, take: float, trail: float) -> No
 
 @inlined
 def decide(
-    s: int, intent: Floats, sizing: int, size: float, volatility: float,
-    books: Floats, account: Floats, terms: Floats,
-) -> None:  # fmt: skip
+    s: int,
+    intent: Floats,
+    sizing: int,
+    size: float,
+    volatility: float,
+    books: Floats,
+    account: Floats,
+    terms: Floats,
+) -> None:
     """Take a strategy's answer at a close: the order it makes is met from the next bar's open on."""
     book = books[s]
     target, limit, trigger = intent[0], intent[1], intent[2]
@@ -69,25 +83,25 @@ def decide(
     if np.isnan(target):
         if book[UNITS] != 0.0:
             protect(book, STOP, stop, take, trail)
-        elif not np.isnan(book[WANTED]):
+        elif not np.isnan(book[ORDER]):
             protect(book, NEXT_STOP, stop, take, trail)
         return
     if terms[s, SHORT] == 0.0 and target < 0.0:
         target = 0.0
-    book[WANTED] = np.nan
+    book[ORDER] = np.nan
     if target * book[UNITS] > 0.0:  # already there: no trading for the sake of a rounder size
         protect(book, STOP, stop, take, trail)
         return
     if target == 0.0:
         if book[UNITS] != 0.0:
-            book[WANTED], book[LIMIT], book[TRIGGER] = 0.0, limit, trigger
+            book[ORDER], book[LIMIT], book[TRIGGER] = 0.0, limit, trigger
             book[NEXT_STOP], book[NEXT_TAKE], book[NEXT_TRAIL] = book[STOP], book[TAKE], book[TRAIL]
         return
     units = sized(s, target, stop, trail, sizing, size, volatility, books, account, terms)
     if np.isnan(units) or units == 0.0:
         account[REJECTED] += 1.0
         if book[UNITS] != 0.0:
-            book[WANTED], book[LIMIT], book[TRIGGER] = 0.0, np.nan, np.nan
+            book[ORDER], book[LIMIT], book[TRIGGER] = 0.0, np.nan, np.nan
         return
-    book[WANTED], book[LIMIT], book[TRIGGER] = units, limit, trigger
+    book[ORDER], book[LIMIT], book[TRIGGER] = units, limit, trigger
     book[NEXT_STOP], book[NEXT_TAKE], book[NEXT_TRAIL] = stop, take, trail

@@ -34,7 +34,7 @@ from assets.backtests.engine.layout import (
     TRAIL,
     TURNOVER,
     UNITS,
-)  # fmt: skip
+)
 from realtime.kernels.kernel import Floats
 
 
@@ -73,9 +73,19 @@ def record(s: int, t: int, price: float, reason: int, books: Floats, account: Fl
     side = 1.0 if book[LARGEST] > 0.0 else -1.0
     net = book[PNL] - book[FEES] - book[FUNDING]
     values = (
-        float(s), side, book[OPENED], float(t), abs(book[LARGEST]), book[ENTRY], price, net, book[FEES],
-        book[SLIPPAGE], book[FUNDING], float(reason),
-    )  # fmt: skip
+        float(s),
+        side,
+        book[OPENED],
+        float(t),
+        abs(book[LARGEST]),
+        book[ENTRY],
+        price,
+        net,
+        book[FEES],
+        book[SLIPPAGE],
+        book[FUNDING],
+        float(reason),
+    )
     if at < trades.shape[0]:
         for n in range(len(values)):
             trades[at, n] = values[n]
@@ -84,7 +94,7 @@ def record(s: int, t: int, price: float, reason: int, books: Floats, account: Fl
 
 @inlined
 def clear(book: Floats) -> None:
-    """Forget a position that is gone."""
+    """Empty the row of a position that is gone, with its protective orders."""
     book[UNITS] = book[ENTRY] = book[PNL] = book[FEES] = book[SLIPPAGE] = book[FUNDING] = book[LARGEST] = 0.0
     book[STOP] = book[TAKE] = book[TRAIL] = book[EXTREME] = np.nan
 
@@ -111,11 +121,79 @@ def pay(
 
 
 @inlined
+def reduce(
+    s: int,
+    t: int,
+    units: float,
+    price: float,
+    maker: bool,
+    volume: float,
+    reason: int,
+    books: Floats,
+    account: Floats,
+    terms: Floats,
+    trades: Floats,
+) -> None:
+    """Bring a position nearer to flat by signed units; less than half a lot is flat, and ends the trade."""
+    book = books[s]
+    side, size = (1.0 if units > 0.0 else -1.0), abs(units)
+    paid = pay(s, units, price, maker, volume, books, account, terms)
+    book[PNL] += size * (paid - book[ENTRY]) * -side
+    book[UNITS] += units
+    if abs(book[UNITS]) < 0.5 * terms[s, LOT]:
+        record(s, t, paid, reason, books, account, trades)
+        clear(book)
+
+
+@inlined
+def increase(
+    s: int,
+    t: int,
+    units: float,
+    price: float,
+    maker: bool,
+    volume: float,
+    books: Floats,
+    account: Floats,
+    terms: Floats,
+) -> bool:
+    """Bring a position further from flat by signed units, as far as the account can pay; return False if refused."""
+    book, lot = books[s], terms[s, LOT]
+    side, size = (1.0 if units > 0.0 else -1.0), abs(units)
+    fee = terms[s, MAKER if maker else TAKER] + (0.0 if maker else terms[s, SLIP] + terms[s, IMPACT])
+    most = in_lots(payable(s, price, fee, books, account, terms), lot)
+    if size > most:
+        size = most
+        account[CLIPPED] += 1.0
+    if size * price < terms[s, LEAST_NOTIONAL] or size <= 0.0:
+        account[REJECTED] += 1.0
+        return False
+    paid = pay(s, side * size, price, maker, volume, books, account, terms)
+    before = abs(book[UNITS])
+    if before == 0.0:
+        book[OPENED], book[EXTREME] = float(t), paid
+    book[ENTRY] = (before * book[ENTRY] + size * paid) / (before + size)
+    book[UNITS] += side * size
+    if abs(book[UNITS]) > abs(book[LARGEST]):
+        book[LARGEST] = book[UNITS]
+    return True
+
+
+@inlined
 def fill(
-    s: int, t: int, units: float, price: float, maker: bool, volume: float, reason: int,
-    books: Floats, account: Floats, terms: Floats, trades: Floats,
-) -> bool:  # fmt: skip
-    """Fill signed units as far as volume, lots and cash allow; tell whether nothing of it is left to fill."""
+    s: int,
+    t: int,
+    units: float,
+    price: float,
+    maker: bool,
+    volume: float,
+    reason: int,
+    books: Floats,
+    account: Floats,
+    terms: Floats,
+    trades: Floats,
+) -> bool:
+    """Fill signed units as far as volume, lots and cash allow; return whether nothing of them is left to fill."""
     book, lot = books[s], terms[s, LOT]
     side, size = (1.0 if units > 0.0 else -1.0), abs(units)
     room, complete = in_lots(max(0.0, terms[s, SHARE] * volume - book[FILLED]), lot), True
@@ -124,28 +202,8 @@ def fill(
         account[PARTIAL] += 1.0
     closing = min(size, abs(book[UNITS])) if book[UNITS] * side < 0.0 else 0.0
     if closing > 0.0:
-        paid = pay(s, side * closing, price, maker, volume, books, account, terms)
-        book[PNL] += closing * (paid - book[ENTRY]) * -side
-        book[UNITS] += side * closing
-        if abs(book[UNITS]) < 0.5 * lot:
-            record(s, t, paid, reason, books, account, trades)
-            clear(book)
+        reduce(s, t, side * closing, price, maker, volume, reason, books, account, terms, trades)
     opening = in_lots(size - closing, lot)
-    if opening > 0.0:
-        fee = terms[s, MAKER if maker else TAKER] + (0.0 if maker else terms[s, SLIP] + terms[s, IMPACT])
-        most = in_lots(payable(s, price, fee, books, account, terms), lot)
-        if opening > most:
-            opening = most
-            account[CLIPPED] += 1.0
-        if opening * price < terms[s, LEAST_NOTIONAL] or opening <= 0.0:
-            account[REJECTED] += 1.0
-            return True
-        paid = pay(s, side * opening, price, maker, volume, books, account, terms)
-        before = abs(book[UNITS])
-        if before == 0.0:
-            book[OPENED], book[EXTREME] = float(t), paid
-        book[ENTRY] = (before * book[ENTRY] + opening * paid) / (before + opening)
-        book[UNITS] += side * opening
-        if abs(book[UNITS]) > abs(book[LARGEST]):
-            book[LARGEST] = book[UNITS]
+    if opening > 0.0 and not increase(s, t, side * opening, price, maker, volume, books, account, terms):
+        return True  # what is too small, or cannot be paid, does not wait for a better bar
     return complete

@@ -7,7 +7,7 @@ STOP = 2  # protective orders of the position, NaN for none
 TAKE = 3
 TRAIL = 4  # distance in price
 EXTREME = 5  # best price since the entry
-WANTED = 6  # units that the waiting order leads to, NaN for no order
+ORDER = 6  # units that the waiting order leads to, NaN for no order
 LIMIT = 7  # of the waiting order; with TRIGGER also NaN it is a market order
 TRIGGER = 8
 NEXT_STOP = 9  # protective orders that the waiting order brings along
@@ -57,8 +57,19 @@ VOLATILITY = 2  # annual, of the position
 
 # One row per trade.
 TRADE_COLUMNS = (
-    "symbol", "side", "entered", "left", "units", "entry", "exit", "pnl", "fees", "slippage", "funding", "reason",
-)  # fmt: skip
+    "symbol",
+    "side",
+    "entered",
+    "left",
+    "units",
+    "entry",
+    "exit",
+    "pnl",
+    "fees",
+    "slippage",
+    "funding",
+    "reason",
+)
 REASONS = ("target", "stop", "take", "trail", "liquidation", "open")
 TARGET_EXIT, STOP_EXIT, TAKE_EXIT, TRAIL_EXIT, LIQUIDATION_EXIT, STILL_OPEN = range(6)
 

@@ -20,6 +20,7 @@ from assets.backtests.engine.layout import (
     NEXT_STOP,
     NEXT_TAKE,
     NEXT_TRAIL,
+    ORDER,
     PNL,
     STOP,
     STOP_EXIT,
@@ -31,10 +32,11 @@ from assets.backtests.engine.layout import (
     TRIGGER,
     TURNOVER,
     UNITS,
-    WANTED,
-)  # fmt: skip
+)
 from realtime.kernels.kernel import Floats
 
+Bar = tuple[float, float, float, float, float]
+"""Open, high, low, close, volume."""
 NOTHING, ENTER_AT_LIMIT, ENTER_AT_TRIGGER, AT_STOP, AT_TAKE, AT_TRAIL, LIQUIDATION = range(7)
 MOST_EVENTS = 12
 
@@ -47,33 +49,37 @@ def liquidation_price(book: Floats, leverage: float, maintenance: float) -> floa
     return float(book[ENTRY] * (1.0 + 1.0 / leverage) / (1.0 + maintenance))
 
 
+@inlined
+def level_of(event: int, book: Floats, terms: Floats, d: float) -> float:
+    """Return the price at which a move in direction `d` causes an event; NaN where nothing waits for it."""
+    change, units = book[ORDER] - book[UNITS], book[UNITS]
+    if event == ENTER_AT_LIMIT:
+        return book[LIMIT] if change * d < 0.0 else np.nan
+    if event == ENTER_AT_TRIGGER:
+        return book[TRIGGER] if change * d > 0.0 else np.nan
+    if event == AT_TAKE:
+        return book[TAKE] if units * d > 0.0 else np.nan
+    if not units * d < 0.0:  # stops and liquidations lie where the position loses
+        return np.nan
+    if event in (AT_STOP, AT_TRAIL):
+        return float(book[STOP] if event == AT_STOP else book[EXTREME] + d * book[TRAIL])
+    level = liquidation_price(book, terms[LEVERAGE], terms[MAINTENANCE])
+    return level if level > 0.0 else np.nan
+
+
 @compiled
 def next_event(book: Floats, terms: Floats, price: float, end: float, d: float) -> tuple[int, float]:
     """Return the first order that a straight move from `price` to `end` meets, and where."""
-    found, nearest = NOTHING, np.inf
-    units, wanted = book[UNITS], book[WANTED]
+    first, nearest = NOTHING, np.inf
     for event in range(ENTER_AT_LIMIT, LIQUIDATION + 1):
-        level, strict = np.nan, False
-        if event == ENTER_AT_LIMIT and (wanted - units) * d < 0.0:
-            level, strict = book[LIMIT], True
-        elif event == ENTER_AT_TRIGGER and (wanted - units) * d > 0.0:
-            level = book[TRIGGER]
-        elif event == AT_TAKE and units * d > 0.0:
-            level, strict = book[TAKE], True
-        elif units * d < 0.0:
-            if event == AT_STOP:
-                level = book[STOP]
-            elif event == AT_TRAIL:
-                level = book[EXTREME] + d * book[TRAIL]
-            elif event == LIQUIDATION:
-                level = liquidation_price(book, terms[LEVERAGE], terms[MAINTENANCE])
-                level = level if level > 0.0 else np.nan
+        level = level_of(event, book, terms, d)
+        strict = event in (ENTER_AT_LIMIT, AT_TAKE)  # a limit that is only touched may have others before it
         reached = d * level < d * end if strict else d * level <= d * end
         distance = max(0.0, d * (level - price))
         # Of two at one place a liquidation comes first, being listed last.
         if reached and (distance < nearest or (event == LIQUIDATION and distance <= nearest)):
-            found, nearest = event, distance
-    return found, price + d * nearest
+            first, nearest = event, distance
+    return first, price + d * nearest
 
 
 @compiled
@@ -88,18 +94,25 @@ def liquidate(s: int, t: int, books: Floats, account: Floats, terms: Floats, tra
     book[PNL] += book[UNITS] * (price - book[ENTRY])
     record(s, t, price, LIQUIDATION_EXIT, books, account, trades)
     clear(book)
-    book[WANTED] = np.nan
+    book[ORDER] = np.nan
 
 
 @inlined
 def enter(
-    s: int, t: int, price: float, maker: bool, volume: float,
-    books: Floats, account: Floats, terms: Floats, trades: Floats,
-) -> None:  # fmt: skip
+    s: int,
+    t: int,
+    price: float,
+    maker: bool,
+    volume: float,
+    books: Floats,
+    account: Floats,
+    terms: Floats,
+    trades: Floats,
+) -> None:
     """Fill the waiting order; its protective orders become the position's."""
     book = books[s]
-    if fill(s, t, book[WANTED] - book[UNITS], price, maker, volume, TARGET_EXIT, books, account, terms, trades):
-        book[WANTED] = np.nan
+    if fill(s, t, book[ORDER] - book[UNITS], price, maker, volume, TARGET_EXIT, books, account, terms, trades):
+        book[ORDER] = np.nan
     else:
         book[LIMIT] = np.nan if not maker else book[LIMIT]  # the rest of a triggered order goes on at the market
         book[TRIGGER] = np.nan
@@ -109,24 +122,39 @@ def enter(
 
 @compiled
 def leave(
-    s: int, t: int, price: float, event: int, volume: float,
-    books: Floats, account: Floats, terms: Floats, trades: Floats,
-) -> None:  # fmt: skip
+    s: int,
+    t: int,
+    price: float,
+    event: int,
+    volume: float,
+    books: Floats,
+    account: Floats,
+    terms: Floats,
+    trades: Floats,
+) -> None:
     """Close by a protective order, which cancels the waiting one; what the volume does not take goes on at the open."""
     book = books[s]
     reason = STOP_EXIT if event == AT_STOP else (TAKE_EXIT if event == AT_TAKE else TRAIL_EXIT)
-    book[WANTED] = np.nan
+    book[ORDER] = np.nan
     if not fill(s, t, -book[UNITS], price, event == AT_TAKE, volume, reason, books, account, terms, trades):
-        book[WANTED], book[LIMIT], book[TRIGGER] = 0.0, np.nan, np.nan
+        book[ORDER], book[LIMIT], book[TRIGGER] = 0.0, np.nan, np.nan
         book[STOP] = book[TAKE] = book[TRAIL] = np.nan
         book[NEXT_STOP] = book[NEXT_TAKE] = book[NEXT_TRAIL] = np.nan
 
 
 @compiled
 def move(
-    s: int, t: int, price: float, end: float, d: float, volume: float,
-    books: Floats, account: Floats, terms: Floats, trades: Floats,
-) -> None:  # fmt: skip
+    s: int,
+    t: int,
+    price: float,
+    end: float,
+    d: float,
+    volume: float,
+    books: Floats,
+    account: Floats,
+    terms: Floats,
+    trades: Floats,
+) -> None:
     """Walk straight from one price to another and meet every order on the way."""
     book = books[s]
     for _ in range(MOST_EVENTS):
@@ -150,15 +178,21 @@ def move(
 
 @inlined
 def is_market(book: Floats) -> bool:
-    """Tell whether an order waits for the open."""
-    return not np.isnan(book[WANTED]) and np.isnan(book[LIMIT]) and np.isnan(book[TRIGGER])
+    """Return whether an order waits for the open."""
+    return not np.isnan(book[ORDER]) and np.isnan(book[LIMIT]) and np.isnan(book[TRIGGER])
 
 
 @compiled
 def walk(
-    s: int, t: int, first: float, bar: tuple[float, float, float, float, float],
-    books: Floats, account: Floats, terms: Floats, trades: Floats,
-) -> None:  # fmt: skip
+    s: int,
+    t: int,
+    first: float,
+    bar: Bar,
+    books: Floats,
+    account: Floats,
+    terms: Floats,
+    trades: Floats,
+) -> None:
     """Walk one bar (open high low close volume): open, the extreme in direction `first`, the other one, close."""
     opened, high, low, close, volume = bar
     for d in (1.0, -1.0):  # what lies beyond the open

@@ -14,7 +14,7 @@ from assets.backtests.engine.layout import (
     PARTIAL,
     REJECTED,
     TURNOVER,
-)  # fmt: skip
+)
 from assets.backtests.metrics.bootstrap import growth_interval, sharpe_interval
 from assets.backtests.metrics.daily import at_midnight, returns
 from assets.backtests.metrics.drawdowns import of_equity
@@ -30,7 +30,7 @@ def daily_returns(result: Result) -> Floats:
     return returns(at_midnight(result.expected.equity, result.closed_at)[1], result.capital)
 
 
-def held(result: Result) -> Floats:
+def benchmark_returns(result: Result) -> Floats:
     """Return the daily returns of holding equal parts of the symbols from the first bar, without costs."""
     closes = result.history.bars[:, 3]
     known = np.where(np.isnan(closes), 0, np.arange(closes.shape[1]))
@@ -45,16 +45,16 @@ def measure(result: Result) -> dict[str, float]:
     """Return every metric; of the expected scenario where nothing else is said."""
     daily, scenario = daily_returns(result), result.expected
     account, equity = scenario.account, scenario.equity
-    made = of_returns(daily)
-    made |= of_equity(equity, result.closed_at, result.capital, made.get("cagr", math.nan))
-    made |= of_trades(scenario.trades, result.history.timeframe.microseconds)
-    made |= against(daily, held(result))
-    made["sharpe_low"], made["sharpe_high"] = sharpe_interval(daily)
-    made["cagr_low"], made["cagr_high"] = growth_interval(daily)
+    metrics = of_returns(daily)
+    metrics |= of_equity(equity, result.closed_at, result.capital, metrics.get("cagr", math.nan))
+    metrics |= of_trades(scenario.trades, result.history.timeframe.microseconds)
+    metrics |= against(daily, benchmark_returns(result))
+    metrics["sharpe_low"], metrics["sharpe_high"] = sharpe_interval(daily)
+    metrics["cagr_low"], metrics["cagr_high"] = growth_interval(daily)
     if len(daily) > 1:
-        made["psr"], made["min_track_record_days"] = psr(daily), min_track_record(daily)
-    years = made["years"]
-    return made | {
+        metrics["psr"], metrics["min_track_record_days"] = psr(daily), min_track_record(daily)
+    years = metrics["years"]
+    return metrics | {
         "final_equity": float(equity[-1]),
         "pessimistic_equity": float(result.scenarios["pessimistic"].equity[-1]),
         "optimistic_equity": float(result.scenarios["optimistic"].equity[-1]),

@@ -21,17 +21,17 @@ def resampled(count: int, seed: int, resamples: int = RESAMPLES) -> npt.NDArray[
     begins[:, 0] = True
     start = draw.integers(0, count, (resamples, count))
     at = np.maximum.accumulate(np.where(begins, np.arange(count), 0), axis=1)
-    made: npt.NDArray[np.int64] = (np.take_along_axis(start, at, axis=1) + np.arange(count) - at) % count
-    return made
+    indices: npt.NDArray[np.int64] = (np.take_along_axis(start, at, axis=1) + np.arange(count) - at) % count
+    return indices
 
 
 def sharpe_interval(daily: Floats, seed: int = 1) -> tuple[float, float]:
     """Return the 95 % interval of the annual Sharpe ratio."""
     if len(daily) < 10 or not float(daily.std()) > 0.0:
         return math.nan, math.nan
-    drawn = daily[resampled(len(daily), seed)]
-    spread = drawn.std(axis=1, ddof=1)
-    ratios = drawn.mean(axis=1)[spread > 0.0] / spread[spread > 0.0] * math.sqrt(YEAR)
+    samples = daily[resampled(len(daily), seed)]
+    spread = samples.std(axis=1, ddof=1)
+    ratios = samples.mean(axis=1)[spread > 0.0] / spread[spread > 0.0] * math.sqrt(YEAR)
     low, high = np.quantile(ratios, [0.025, 0.975])
     return float(low), float(high)
 

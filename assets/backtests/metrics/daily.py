@@ -35,5 +35,5 @@ def returns(values: Floats, capital: float) -> Floats:
     """
     before = np.full_like(values, capital)
     before[..., 1:] = values[..., :-1]
-    made: Floats = np.where(before > 0.0, values / np.where(before > 0.0, before, 1.0) - 1.0, 0.0)
-    return made
+    ratios: Floats = np.where(before > 0.0, values / np.where(before > 0.0, before, 1.0) - 1.0, 0.0)
+    return ratios

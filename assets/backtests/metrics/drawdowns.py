@@ -16,8 +16,8 @@ def depths(equity: Floats, capital: float) -> Floats:
     >>> depths(np.array([120.0, 90.0, 130.0]), 100.0).tolist()
     [0.0, 0.25, 0.0]
     """
-    made: Floats = 1.0 - equity / np.maximum.accumulate(np.maximum(equity, capital))
-    return made
+    depth: Floats = 1.0 - equity / np.maximum.accumulate(np.maximum(equity, capital))
+    return depth
 
 
 def spells(depth: Floats) -> list[tuple[int, int]]:

@@ -9,13 +9,13 @@ from realtime.kernels.kernel import Floats
 YEAR = 365
 
 
-def ratio(part: float, whole: float) -> float:
+def ratio(part: float, total: float) -> float:
     """Return part / whole, NaN where the whole is nothing.
 
     >>> ratio(1.0, 4.0), ratio(1.0, 0.0)
     (0.25, nan)
     """
-    return part / whole if abs(whole) > 1e-15 else math.nan
+    return part / total if abs(total) > 1e-15 else math.nan
 
 
 def sharpe(daily: Floats) -> float:
@@ -24,12 +24,12 @@ def sharpe(daily: Floats) -> float:
 
 
 def sharpes(daily: Floats) -> Floats:
-    """Return `sharpe` of every row."""
+    """Return `sharpe` of every row of (lanes, days); NaN for a row that never moves."""
     if daily.shape[1] < 2:
         return np.full(len(daily), math.nan)
     spread = daily.std(axis=1, ddof=1)
-    made: Floats = np.where(spread > 1e-15, daily.mean(axis=1) / np.where(spread > 1e-15, spread, 1.0), math.nan)
-    return made
+    ratios: Floats = np.where(spread > 1e-15, daily.mean(axis=1) / np.where(spread > 1e-15, spread, 1.0), math.nan)
+    return ratios
 
 
 def sharpe_lo(daily: Floats) -> float:

@@ -21,11 +21,11 @@ BLOCKS = 10
 
 def psr(daily: Floats, benchmark: float = 0.0) -> float:
     """Return the probability that the true Sharpe ratio exceeds a benchmark."""
-    found, (skew, kurtosis) = sharpe(daily), moments(daily)
-    spread = 1.0 - skew * found + (kurtosis - 1.0) / 4.0 * found**2
+    ratio, (skew, kurtosis) = sharpe(daily), moments(daily)
+    spread = 1.0 - skew * ratio + (kurtosis - 1.0) / 4.0 * ratio**2
     if not spread > 0.0:
         return math.nan
-    return NORMAL.cdf((found - benchmark) * math.sqrt(len(daily) - 1) / math.sqrt(spread))
+    return NORMAL.cdf((ratio - benchmark) * math.sqrt(len(daily) - 1) / math.sqrt(spread))
 
 
 def luckiest(trials: int, spread: float) -> float:
@@ -48,11 +48,11 @@ def dsr(daily: Floats, trials: int, spread: float) -> float:
 
 def min_track_record(daily: Floats, confidence: float = 0.95, benchmark: float = 0.0) -> float:
     """Return the days after which the Sharpe ratio would exceed a benchmark; infinite if it is below."""
-    found, (skew, kurtosis) = sharpe(daily), moments(daily)
-    if not found > benchmark:
-        return math.nan if math.isnan(found) else math.inf
-    spread = 1.0 - skew * found + (kurtosis - 1.0) / 4.0 * found**2
-    return 1.0 + spread * (NORMAL.inv_cdf(confidence) / (found - benchmark)) ** 2
+    ratio, (skew, kurtosis) = sharpe(daily), moments(daily)
+    if not ratio > benchmark:
+        return math.nan if math.isnan(ratio) else math.inf
+    spread = 1.0 - skew * ratio + (kurtosis - 1.0) / 4.0 * ratio**2
+    return 1.0 + spread * (NORMAL.inv_cdf(confidence) / (ratio - benchmark)) ** 2
 
 
 def pbo(returns: Floats, blocks: int = BLOCKS) -> float:
@@ -83,5 +83,5 @@ def _sharpes(counts: Floats, sums: Floats, squares: Floats) -> Floats:
     count = counts.sum()
     mean = sums.sum(axis=0) / count
     variance = np.maximum(squares.sum(axis=0) / count - mean**2, 0.0)
-    made: Floats = np.where(variance > 1e-24, mean / np.sqrt(np.where(variance > 1e-24, variance, 1.0)), 0.0)
-    return made
+    ratios: Floats = np.where(variance > 1e-24, mean / np.sqrt(np.where(variance > 1e-24, variance, 1.0)), 0.0)
+    return ratios

@@ -33,18 +33,18 @@ def history(*series: list[Bar | None], volume: float = 1e9) -> History:
     return History(names, Timeframe.H1, opened_at, bars, 0, "by hand", int(opened_at[-1]) + HOUR)
 
 
-def run(made: History, *orders: dict[int, dict[str, float]], size: float = 1.0, **terms: object) -> Result:
+def run(candles: History, *orders: dict[int, dict[str, float]], size: float = 1.0, **terms: object) -> Result:
     """Simulate orders given as {bar: {intent: value}} per symbol, without costs unless terms are given."""
     free: dict[str, object] = {"slippage": Slippage("fixed", 0.0), "lot": 1e-9, "share": 1.0, "perpetual": True}
     sizing = Sizing(str(terms.pop("sizing", "fraction")), size)
-    funding = terms.pop("funding", np.zeros(made.bars[:, 0].shape))
-    wanted = np.full((len(made.symbols), len(INTENTS), len(made.opened_at)), np.nan)
+    funding = terms.pop("funding", np.zeros(candles.bars[:, 0].shape))
+    intents = np.full((len(candles.symbols), len(INTENTS), len(candles.opened_at)), np.nan)
     for s, by_bar in enumerate(orders):
         for t, intent in by_bar.items():
             for name, value in intent.items():
-                wanted[s, INTENTS.index(name), t] = value
+                intents[s, INTENTS.index(name), t] = value
     return backtest(
-        made, wanted, Terms(**{"maker_bps": 0.0, "taker_bps": 0.0} | free | terms), 1_000.0, sizing, funding
+        candles, intents, Terms(**{"maker_bps": 0.0, "taker_bps": 0.0} | free | terms), 1_000.0, sizing, funding
     )
 
 

@@ -25,7 +25,7 @@ def documented(sixteen_symbols: Path, *more: object) -> list[object]:
     return [
         *("backtest", "--strategy", "rsi_divergence", "--symbol", "BTCUSDT", "--from", "2023-01-01"),
         *("--to", "2023-12-31", "--capital", 10_000, "--candles", sixteen_symbols, *more),
-    ]  # fmt: skip
+    ]
 
 
 def test_the_documented_example_is_counted_and_says_how_far_to_believe_it(
@@ -63,7 +63,7 @@ def test_without_a_ledger_it_refuses_unless_told_to_and_then_says_so(sixteen_sym
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         (("--strategy", "magic"), "no strategy 'magic'"),
         (("--symbol", "NOPEUSDT"), "no candles of NOPE-USDT"),
@@ -80,15 +80,15 @@ def test_without_a_ledger_it_refuses_unless_told_to_and_then_says_so(sixteen_sym
         (("-p", "size"), "not a parameter: 'size'"),
         (("--json", "/nowhere/report.json"), "no folder /nowhere"),
     ],
-)  # fmt: skip
-def test_bad_input_is_named(sixteen_symbols: Path, wrong: tuple[str, ...], said: str) -> None:
+)
+def test_bad_input_is_named(sixteen_symbols: Path, wrong: tuple[str, ...], message: str) -> None:
     words = [str(word) for word in documented(sixteen_symbols, "--uncounted")]
     for option, value in zip(wrong[::2], wrong[1::2], strict=True):
         if option in words and option != "-p":
             words[words.index(option) + 1] = value
         else:
             words += [option, value]
-    with pytest.raises(InputError, match=re.escape(said)):
+    with pytest.raises(InputError, match=re.escape(message)):
         build(words)(words, standalone_mode=False)
 
 
@@ -98,14 +98,24 @@ def test_the_lake_gives_the_same_report_as_the_file_that_was_imported(
     monkeypatch.setenv("CAP_DATA_DIRECTORY", str(tmp_path / "data"))
     file = sixteen_symbols
     assert cap("import", file, "--exchange", "binance").returncode == 0
-    found = []
+    documents = []
     for words in (documented(sixteen_symbols), documented(sixteen_symbols)[:-2]):
-        out = tmp_path / f"{len(found)}.json"
+        out = tmp_path / f"{len(documents)}.json"
         done = cap(*words, "--uncounted", "--json", out)
         assert done.returncode == 0, done.stderr
-        found.append(json.loads(out.read_text()))
-    assert found[0]["metrics"] == found[1]["metrics"]
-    assert found[0]["source"] != found[1]["source"]
-    missing = cap("backtest", "--strategy", "sma_cross", "--symbol", "PEPEUSDT", "--from", "2023-01-01",
-                  "--to", "2023-02-01", "--uncounted")  # fmt: skip
+        documents.append(json.loads(out.read_text()))
+    assert documents[0]["metrics"] == documents[1]["metrics"]
+    assert documents[0]["source"] != documents[1]["source"]
+    missing = cap(
+        "backtest",
+        "--strategy",
+        "sma_cross",
+        "--symbol",
+        "PEPEUSDT",
+        "--from",
+        "2023-01-01",
+        "--to",
+        "2023-02-01",
+        "--uncounted",
+    )
     assert (missing.returncode, "cap backfill" in missing.stderr) == (65, True)

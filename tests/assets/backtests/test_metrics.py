@@ -19,17 +19,17 @@ DAILY = np.array([0.02, -0.01, 0.03, -0.02])
 
 
 def test_ratios_of_four_days_by_hand():
-    found = of_returns(DAILY)
+    ratios = of_returns(DAILY)
     mean, spread = 0.005, math.sqrt((0.015**2 + 0.015**2 + 0.025**2 + 0.025**2) / 3)
     growth = 1.02 * 0.99 * 1.03 * 0.98
-    assert found["total_return"] == pytest.approx(growth - 1)
-    assert found["cagr"] == pytest.approx(growth ** (365 / 4) - 1)
-    assert found["volatility"] == pytest.approx(spread * math.sqrt(365))
-    assert found["sharpe"] == pytest.approx(mean / spread * math.sqrt(365))
-    assert found["sortino"] == pytest.approx(mean / math.sqrt((0.01**2 + 0.02**2) / 4) * math.sqrt(365))
-    assert found["omega"] == pytest.approx(0.05 / 0.03)
-    assert found["gain_to_pain"] == pytest.approx(0.02 / 0.03)
-    assert (found["best_day"], found["worst_day"], found["days_up"]) == (0.03, -0.02, 0.5)
+    assert ratios["total_return"] == pytest.approx(growth - 1)
+    assert ratios["cagr"] == pytest.approx(growth ** (365 / 4) - 1)
+    assert ratios["volatility"] == pytest.approx(spread * math.sqrt(365))
+    assert ratios["sharpe"] == pytest.approx(mean / spread * math.sqrt(365))
+    assert ratios["sortino"] == pytest.approx(mean / math.sqrt((0.01**2 + 0.02**2) / 4) * math.sqrt(365))
+    assert ratios["omega"] == pytest.approx(0.05 / 0.03)
+    assert ratios["gain_to_pain"] == pytest.approx(0.02 / 0.03)
+    assert (ratios["best_day"], ratios["worst_day"], ratios["days_up"]) == (0.03, -0.02, 0.5)
 
 
 def test_kurtosis_is_raw_so_that_a_normal_has_three():
@@ -47,36 +47,36 @@ def test_lo_takes_away_what_autocorrelation_adds_and_changes_little_without_it()
 
 def test_drawdowns_of_six_days_by_hand():
     equity = np.array([100.0, 120.0, 90.0, 100.0, 130.0, 117.0])
-    found = of_equity(equity, DAY * np.arange(1, 7), 100.0, 0.5)
-    assert found["max_drawdown"] == pytest.approx(0.25)
-    assert found["max_drawdown_days"] == 2.0
-    assert found["average_drawdown"] == pytest.approx((0.25 + 0.1) / 2)
-    assert found["time_under_water"] == pytest.approx(0.5)
-    assert found["ulcer_index"] == pytest.approx(math.sqrt((0.25**2 + (1 / 6) ** 2 + 0.1**2) / 6))
-    assert found["calmar"] == pytest.approx(2.0)
-    assert found["recovery_factor"] == pytest.approx(0.17 / 0.25)
+    ratios = of_equity(equity, DAY * np.arange(1, 7), 100.0, 0.5)
+    assert ratios["max_drawdown"] == pytest.approx(0.25)
+    assert ratios["max_drawdown_days"] == 2.0
+    assert ratios["average_drawdown"] == pytest.approx((0.25 + 0.1) / 2)
+    assert ratios["time_under_water"] == pytest.approx(0.5)
+    assert ratios["ulcer_index"] == pytest.approx(math.sqrt((0.25**2 + (1 / 6) ** 2 + 0.1**2) / 6))
+    assert ratios["calmar"] == pytest.approx(2.0)
+    assert ratios["recovery_factor"] == pytest.approx(0.17 / 0.25)
 
 
 def test_trades_by_hand():
     pnl = np.array([10.0, -5.0, 20.0, 15.0, -10.0])
     ones = np.ones(5)
     trades = {"pnl": pnl, "units": ones, "entry": 100 * ones, "side": ones, "left": 3 * ones, "entered": ones}
-    found = of_trades(trades, DAY)
-    assert found["win_rate"] == 0.6
-    assert found["profit_factor"] == 3.0
-    assert found["expectancy"] == 6.0
-    assert found["expectancy_ratio"] == pytest.approx(0.06)
-    assert found["payoff_ratio"] == pytest.approx(15.0 / 7.5)
-    assert found["kelly"] == pytest.approx(0.6 - 0.4 / 2.0)
-    assert (found["wins_in_a_row"], found["losses_in_a_row"], found["average_hours"]) == (2, 1, 48)
+    ratios = of_trades(trades, DAY)
+    assert ratios["win_rate"] == 0.6
+    assert ratios["profit_factor"] == 3.0
+    assert ratios["expectancy"] == 6.0
+    assert ratios["expectancy_ratio"] == pytest.approx(0.06)
+    assert ratios["payoff_ratio"] == pytest.approx(15.0 / 7.5)
+    assert ratios["kelly"] == pytest.approx(0.6 - 0.4 / 2.0)
+    assert (ratios["wins_in_a_row"], ratios["losses_in_a_row"], ratios["average_hours"]) == (2, 1, 48)
 
 
 def test_beta_and_alpha_of_a_scaled_market():
     market = np.random.default_rng(3).normal(0, 0.02, 500)
-    found = against(2.0 * market + 0.001, market)
-    assert found["beta"] == pytest.approx(2.0)
-    assert found["alpha"] == pytest.approx(0.365)
-    assert found["correlation"] == pytest.approx(1.0)
+    ratios = against(2.0 * market + 0.001, market)
+    assert ratios["beta"] == pytest.approx(2.0)
+    assert ratios["alpha"] == pytest.approx(0.365)
+    assert ratios["correlation"] == pytest.approx(1.0)
 
 
 def test_psr_is_the_papers_example():
@@ -86,8 +86,8 @@ def test_psr_is_the_papers_example():
     assert by_paper == pytest.approx(0.913, abs=0.001)
     daily = np.random.default_rng(4).normal(0.002, 0.02, 300)
     skew, kurtosis = moments(daily)
-    found = sharpe(daily)
-    direct = found * math.sqrt(299) / math.sqrt(1 - skew * found + (kurtosis - 1) / 4 * found**2)
+    ratio = sharpe(daily)
+    direct = ratio * math.sqrt(299) / math.sqrt(1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2)
     assert psr(daily) == pytest.approx(NormalDist().cdf(direct))
 
 
@@ -156,12 +156,12 @@ def test_the_interval_of_a_sharpe_ratio_covers_what_its_error_says():
 
 def test_there_are_at_least_45_metrics_and_days_end_at_midnight(by_hand, simulated):
     closes = 100.0 + np.arange(96.0)
-    made = by_hand([(c, c, c, c) for c in closes.tolist()])
-    result = simulated(made, {0: {"target": 1.0}})
-    found = measure(result)
-    assert len(found) >= 45
-    assert found["days"] == 4
+    history = by_hand([(c, c, c, c) for c in closes.tolist()])
+    result = simulated(history, {0: {"target": 1.0}})
+    metrics = measure(result)
+    assert len(metrics) >= 45
+    assert metrics["days"] == 4
     units = 10.0 / (closes[1] / 100.0)
     ends = 1_000.0 + units * (closes[[23, 47, 71, 95]] - closes[1])
-    assert found["best_day"] == pytest.approx(max(ends / np.concatenate([[1_000.0], ends[:-1]])) - 1)
-    assert found["benchmark_return"] == pytest.approx(closes[-1] / closes[0] - 1)
+    assert metrics["best_day"] == pytest.approx(max(ends / np.concatenate([[1_000.0], ends[:-1]])) - 1)
+    assert metrics["benchmark_return"] == pytest.approx(closes[-1] / closes[0] - 1)

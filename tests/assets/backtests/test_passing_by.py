@@ -6,10 +6,11 @@ import pytest
 
 from assets.backtests.costs import Slippage, Terms
 from assets.backtests.engine.decide import decide
+from assets.backtests.engine.direction import direction
 from assets.backtests.engine.fill import worth
-from assets.backtests.engine.layout import ACCOUNT, BOOK, MARK, SCENARIOS, TRADE_COLUMNS, UNITS, WANTED
+from assets.backtests.engine.layout import ACCOUNT, BOOK, MARK, ORDER, SCENARIOS, TRADE_COLUMNS, UNITS
 from assets.backtests.engine.path import walk
-from assets.backtests.engine.simulate import begin, direction, finish, simulate, start
+from assets.backtests.engine.simulate import begin, finish, simulate, start
 
 BARS, FIRST = 900, 40
 TERMS = (
@@ -28,7 +29,7 @@ def slowly(bars, intents, funding, volatility, terms, first, capital, sizing, si
     for t in range(first, count):
         begin(t, bars, funding, books, account, terms, trades)
         for s in range(symbols):
-            if not np.isnan(bars[s, 0, t]) and (books[s, UNITS] != 0.0 or not np.isnan(books[s, WANTED])):
+            if not np.isnan(bars[s, 0, t]) and (books[s, UNITS] != 0.0 or not np.isnan(books[s, ORDER])):
                 bar = (bars[s, 0, t], bars[s, 1, t], bars[s, 2, t], bars[s, 3, t], bars[s, 4, t])
                 way = direction(s, t, scenario, bar, books, account, terms, trades)
                 walk(s, t, way, bar, books, account, terms, trades)
@@ -83,13 +84,13 @@ def test_a_bar_that_is_passed_by_would_have_changed_nothing(seed):
     symbols, sizing = 1 + seed % 3, seed % 3
     bars, intents, funding, volatility = market(seed, symbols)
     terms = np.tile(TERMS[seed % 2].row(), (symbols, 1))
-    seen = 0
+    count = 0
     for scenario in range(len(SCENARIOS)):
-        found = []
+        results = []
         for engine in (simulate, slowly):
             trades = np.full((symbols * BARS + 1, len(TRADE_COLUMNS)), np.nan)
-            given = (bars, intents, funding, volatility, terms, FIRST, 1_000.0, sizing, 0.3, scenario, trades)
-            found.append([one.tobytes() for one in (*engine(*given), trades)])
-            seen = max(seen, int(np.count_nonzero(~np.isnan(trades[:, 0]))))
-        assert found[0] == found[1], SCENARIOS[scenario]
-    assert seen > 5  # trades
+            arguments = (bars, intents, funding, volatility, terms, FIRST, 1_000.0, sizing, 0.3, scenario, trades)
+            results.append([array.tobytes() for array in (*engine(*arguments), trades)])
+            count = max(count, int(np.count_nonzero(~np.isnan(trades[:, 0]))))
+        assert results[0] == results[1], SCENARIOS[scenario]
+    assert count > 5  # trades

@@ -10,7 +10,7 @@ from assets.backtests.history import History
 from assets.backtests.metrics import daily_returns
 from assets.backtests.metrics.drawdowns import depths
 from assets.backtests.metrics.returns import sharpe
-from assets.backtests.run import Sizing, backtest, wanted
+from assets.backtests.run import Sizing, backtest, orders_of
 from assets.backtests.sweep import course, grid, ranges, run
 from infra.errors import InputError
 from ingestion.market import Timeframe
@@ -28,12 +28,12 @@ def market(symbols: int, bars: int, first: int = 0) -> History:
     opened = np.concatenate([close[:, :1], close[:, :-1]], axis=1) * np.exp(draw.normal(0.0, 0.002, close.shape))
     high = np.maximum(opened, close) * np.exp(np.abs(draw.normal(0.0, 0.004, close.shape)))
     low = np.minimum(opened, close) * np.exp(-np.abs(draw.normal(0.0, 0.004, close.shape)))
-    made = np.stack([opened, high, low, close, draw.uniform(100.0, 1000.0, close.shape)], axis=1)
+    prices = np.stack([opened, high, low, close, draw.uniform(100.0, 1000.0, close.shape)], axis=1)
     if symbols > 1:
-        made[1, :, :300] = made[1, :, 700:720] = np.nan
+        prices[1, :, :300] = prices[1, :, 700:720] = np.nan
     at = START + HOUR * np.arange(bars)
     every = tuple(f"S{s}-USDT-PERP" for s in range(symbols))
-    return History(every, Timeframe.H1, at, made, first, "drawn", int(at[-1]) + HOUR)
+    return History(every, Timeframe.H1, at, prices, first, "drawn", int(at[-1]) + HOUR)
 
 
 @pytest.mark.parametrize("name", names())
@@ -41,12 +41,12 @@ def test_every_lane_is_bit_for_bit_the_backtest_of_its_parameters(name):
     history = market(symbols=2, bars=1_300, first=150)
     defaults = strategy(name).parameters
     swept = ranges([f"{key}={value}:{value + 2}:1" for key, value in list(defaults.items())[:2]])
-    chosen = grid(name, swept)
+    strategies = grid(name, swept)
     for sizing in (Sizing("fraction", 0.4), Sizing("volatility", 0.3)):
-        lanes = run(course(chosen[0], history, TERMS, 10_000.0, sizing), chosen)
+        lanes = run(course(strategies[0], history, TERMS, 10_000.0, sizing), strategies)
         assert len(lanes.strategies) == 3 ** min(2, len(defaults))
-        for n, one in enumerate(chosen):
-            alone = backtest(history, wanted(one, history), TERMS, 10_000.0, sizing)
+        for n, lane in enumerate(strategies):
+            alone = backtest(history, orders_of(lane, history), TERMS, 10_000.0, sizing)
             assert lanes.daily[n].tobytes() == daily_returns(alone).tobytes()
             assert lanes.accounts[n].tobytes() == alone.expected.account.tobytes()
             assert lanes.drawdown[n] == depths(alone.expected.equity, 10_000.0).max()
@@ -55,25 +55,25 @@ def test_every_lane_is_bit_for_bit_the_backtest_of_its_parameters(name):
 
 def test_the_three_readings_are_one_object_while_no_bar_is_ambiguous():
     history = market(symbols=1, bars=600)
-    alone = backtest(history, wanted(strategy("sma_cross"), history), TERMS, 1_000.0, Sizing())
-    assert len({id(one) for one in alone.scenarios.values()}) == 1
-    trailing = wanted(strategy("sma_cross"), history)
+    alone = backtest(history, orders_of(strategy("sma_cross"), history), TERMS, 1_000.0, Sizing())
+    assert len({id(scenario) for scenario in alone.scenarios.values()}) == 1
+    trailing = orders_of(strategy("sma_cross"), history)
     trailing[:, 5] = np.where(np.isnan(trailing[:, 0]), np.nan, 1.0)
     read = backtest(history, trailing, TERMS, 1_000.0, Sizing())
-    assert len({id(one) for one in read.scenarios.values()}) == 3
+    assert len({id(scenario) for scenario in read.scenarios.values()}) == 3
 
 
 def test_a_sweep_that_is_stopped_returns_what_was_run_and_nothing_else():
     history, stop = market(symbols=1, bars=400), Event()
-    chosen = grid("sma_cross", ranges(["fast=2:40:1", "slow=50:90:1"]))
-    lanes = run(course(chosen[0], history, TERMS, 1_000.0, Sizing()), chosen, lambda _: stop.set(), stop)
-    assert 0 < len(lanes.strategies) < len(chosen)
-    assert [one.name for one in lanes.strategies] == sorted(
-        {one.name for one in lanes.strategies}, key=[one.name for one in chosen].index
+    strategies = grid("sma_cross", ranges(["fast=2:40:1", "slow=50:90:1"]))
+    lanes = run(course(strategies[0], history, TERMS, 1_000.0, Sizing()), strategies, lambda _: stop.set(), stop)
+    assert 0 < len(lanes.strategies) < len(strategies)
+    assert [lane.name for lane in lanes.strategies] == sorted(
+        {lane.name for lane in lanes.strategies}, key=[lane.name for lane in strategies].index
     )
-    whole = run(course(chosen[0], history, TERMS, 1_000.0, Sizing()), chosen)
-    at = [[one.name for one in chosen].index(one.name) for one in lanes.strategies]
-    assert lanes.equity.tobytes() == whole.equity[at].tobytes()
+    complete = run(course(strategies[0], history, TERMS, 1_000.0, Sizing()), strategies)
+    at = [[lane.name for lane in strategies].index(lane.name) for lane in lanes.strategies]
+    assert lanes.equity.tobytes() == complete.equity[at].tobytes()
 
 
 def test_the_same_seed_makes_the_same_search_and_runs_nothing_twice():
@@ -82,10 +82,10 @@ def test_the_same_seed_makes_the_same_search_and_runs_nothing_twice():
     history = market(symbols=1, bars=400)
     swept = ranges(["fast=2:8:1", "slow=20:60:10"])
     track = course(strategy("sma_cross"), history, TERMS, 1_000.0, Sizing())
-    one, again, other = (search(track, "sma_cross", swept, 40, seed, int, Event()) for seed in (3, 3, 4))
-    tried = [found.name for found in one.strategies]
-    assert tried == [found.name for found in again.strategies]
-    assert tried != [found.name for found in other.strategies]
+    first, again, other = (search(track, "sma_cross", swept, 40, seed, int, Event()) for seed in (3, 3, 4))
+    tried = [lane.name for lane in first.strategies]
+    assert tried == [lane.name for lane in again.strategies]
+    assert tried != [lane.name for lane in other.strategies]
     assert len(tried) == len(set(tried)) <= 35
 
 

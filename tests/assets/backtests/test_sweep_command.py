@@ -19,8 +19,8 @@ def line(*words: object) -> list[str]:
 
 def trials(url: str, strategy: str) -> int:
     with psycopg.connect(url) as connection:
-        found = connection.execute("select count(*) from backtest_trials where strategy = %s", [strategy]).fetchone()
-    return int(found[0]) if found else 0
+        row = connection.execute("select count(*) from backtest_trials where strategy = %s", [strategy]).fetchone()
+    return int(row[0]) if row else 0
 
 
 def test_every_configuration_is_counted_once_and_the_best_one_is_deflated_by_them(
@@ -39,17 +39,20 @@ def test_every_configuration_is_counted_once_and_the_best_one_is_deflated_by_the
     )
     for _ in range(2):
         done = subprocess.run(
-            line(*words, "--json", out, "--html", page), env=os.environ | {"CAP_POSTGRES_URL": postgres},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            line(*words, "--json", out, "--html", page),
+            env=os.environ | {"CAP_POSTGRES_URL": postgres},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         assert trials(postgres, "sma_cross") == 50
-    made = json.loads(out.read_text())
-    assert (made["trials"], made["counted"], len(made["ranking"])) == (50, True, 50)
-    ratios = [row["sharpe"] for row in made["ranking"]]
+    document = json.loads(out.read_text())
+    assert (document["trials"], document["counted"], len(document["ranking"])) == (50, True, 50)
+    ratios = [row["sharpe"] for row in document["ranking"]]
     assert ratios == sorted(ratios, reverse=True)
-    assert made["deflated_sharpe"] < made["psr"]
-    assert 0.0 <= made["pbo"] <= 1.0
+    assert document["deflated_sharpe"] < document["psr"]
+    assert 0.0 <= document["pbo"] <= 1.0
     assert "src=" not in page.read_text().split("</script>")[-1]
 
 
@@ -57,25 +60,30 @@ def test_ctrl_c_counts_what_was_run(sixteen_symbols: Path, postgres: str) -> Non
     space = ("-p", "length=2:200:1", "-p", "left=2:20:1", "-p", "right=2:20:1")
     words = ("--strategy", "rsi_divergence", *PERIOD, sixteen_symbols, *space)
     running = subprocess.Popen(
-        line(*words), env=os.environ | {"CAP_POSTGRES_URL": postgres, "FORCE_COLOR": "1"}, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        line(*words),
+        env=os.environ | {"CAP_POSTGRES_URL": postgres, "FORCE_COLOR": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert running.stderr is not None
-    shown = ""
-    while not re.search(r"[1-9]%", shown):  # lanes have been run
-        shown += running.stderr.read(1)
+    progress = ""
+    while not re.search(r"[1-9]%", progress):  # lanes have been run
+        progress += running.stderr.read(1)
     running.send_signal(signal.SIGINT)
-    said, _ = running.communicate(timeout=120)
+    output, _ = running.communicate(timeout=120)
     assert running.returncode == 130
     counted = trials(postgres, "rsi_divergence")
     assert 0 < counted < 199 * 19 * 19
-    assert f"{counted:,} configurations were run and counted" in " ".join(re.sub("\x1b.*?m", "", said).split())
+    assert f"{counted:,} configurations were run and counted" in " ".join(re.sub("\x1b.*?m", "", output).split())
 
 
 def test_without_a_ledger_it_refuses_before_it_works(sixteen_symbols: Path) -> None:
     done = subprocess.run(
         line("--strategy", "sma_cross", *PERIOD, sixteen_symbols, "-p", "fast=5:50:5"),
-        env=os.environ | {"CAP_POSTGRES_URL": "postgresql://cap@127.0.0.1:1/cap"}, capture_output=True, text=True,
+        env=os.environ | {"CAP_POSTGRES_URL": "postgresql://cap@127.0.0.1:1/cap"},
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert (done.returncode, "--uncounted" in done.stderr, done.stdout) == (69, True, "")

@@ -29,16 +29,19 @@ def market() -> History:
 
 
 def walked(history: History, anchored: bool = False) -> Walk:
-    chosen = grid("sma_cross", ranges(["fast=4:12:4", "slow=24:48:12"]))
-    found = windows(history, 30, 20, anchored)
-    return walk(chosen, history, TERMS, 10_000.0, Sizing("fraction", 0.5), found, id)
+    strategies = grid("sma_cross", ranges(["fast=4:12:4", "slow=24:48:12"]))
+    cuts = windows(history, 30, 20, anchored)
+    return walk(strategies, history, TERMS, 10_000.0, Sizing("fraction", 0.5), cuts, id)
 
 
 def test_windows_move_along_or_grow_and_leave_no_bar_out_twice(market):
     rolling, anchored = windows(market, 30, 20, anchored=False), windows(market, 30, 20, anchored=True)
     assert [(w.start // DAY, w.middle // DAY, w.end // DAY) for w in rolling] == [
-        (0, 30, 50), (20, 50, 70), (40, 70, 90), (60, 90, 100),
-    ]  # fmt: skip
+        (0, 30, 50),
+        (20, 50, 70),
+        (40, 70, 90),
+        (60, 90, 100),
+    ]
     assert [(w.start, w.middle, w.end) for w in anchored] == [(0, w.middle, w.end) for w in rolling]
 
 
@@ -51,34 +54,34 @@ def test_what_comes_after_a_window_changes_nothing_before_it(market):
     until = cut - 30 * DAY
     assert before.equity[:until].tobytes() == after.equity[:until].tobytes()
     assert before.equity[until:].tobytes() != after.equity[until:].tobytes()
-    assert [s.chosen.name for s in before.steps[:3]] == [s.chosen.name for s in after.steps[:3]]
+    assert [s.strategy.name for s in before.steps[:3]] == [s.strategy.name for s in after.steps[:3]]
 
 
 def test_one_equity_goes_on_and_every_window_ends_flat_having_paid_for_it(market):
-    made = walked(market, anchored=True)
-    assert len(made.equity) == 70 * DAY
-    assert np.array_equal(made.closed_at, market.opened_at[30 * DAY :] + HOUR)
+    path = walked(market, anchored=True)
+    assert len(path.equity) == 70 * DAY
+    assert np.array_equal(path.closed_at, market.opened_at[30 * DAY :] + HOUR)
     capital = 10_000.0
-    for step in made.steps:
+    for step in path.steps:
         assert step.outside.capital == capital
         trades = step.outside.expected.trades
         assert trades["pnl"].sum() == pytest.approx(step.outside.expected.equity[-1] - capital, abs=1e-6)
         assert step.outside.expected.exposure[-1] == 0.0
         assert len(trades["pnl"]) > 0
         capital = float(step.outside.expected.equity[-1])
-    assert made.equity[-1] == capital
+    assert path.equity[-1] == capital
 
 
 def test_each_window_trades_what_was_best_in_its_own_sample(market):
-    made = walked(market)
-    for step in made.steps:
-        ratios = step.tried.sharpe
-        assert step.chosen.name == step.tried.strategies[int(np.nanargmax(ratios))].name
+    path = walked(market)
+    for step in path.steps:
+        ratios = step.lanes.sharpe
+        assert step.strategy.name == step.lanes.strategies[int(np.nanargmax(ratios))].name
         assert step.sample.until <= step.outside.history.opened_at[step.outside.history.first]
-    inside = np.mean([step.inside_growth for step in made.steps])
-    outside = np.mean([step.outside_growth for step in made.steps])
-    assert made.efficiency == pytest.approx(outside / inside)
-    assert set(made.stability) == {"fast", "slow"}
+    inside = np.mean([step.inside_growth for step in path.steps])
+    outside = np.mean([step.outside_growth for step in path.steps])
+    assert path.efficiency == pytest.approx(outside / inside)
+    assert set(path.stability) == {"fast", "slow"}
 
 
 def test_a_period_too_short_to_walk_through_is_refused(market):

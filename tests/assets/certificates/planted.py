@@ -107,10 +107,10 @@ def rows_from_the_end(table):
 @leak
 def a_pivot_marked_where_it_is_and_not_where_it_is_known(table):
     low = table["low"]
-    found = np.zeros(len(low))
+    marks = np.zeros(len(low))
     for at in range(5, len(low) - 5):
-        found[at] = low[at] == low[at - 5 : at + 6].min()
-    return found
+        marks[at] = low[at] == low[at - 5 : at + 6].min()
+    return marks
 
 
 @leak
@@ -207,10 +207,10 @@ def an_exponential_mean(table):
 @causal
 def a_pivot_marked_when_it_is_known(table):
     low = table["low"]
-    found = np.zeros(len(low))
+    marks = np.zeros(len(low))
     for at in range(10, len(low)):
-        found[at] = low[at - 5] == low[at - 10 : at + 1].min()
-    return found
+        marks[at] = low[at - 5] == low[at - 10 : at + 1].min()
+    return marks
 
 
 @causal

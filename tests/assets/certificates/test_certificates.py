@@ -104,16 +104,16 @@ def test_a_leak_is_told_with_row_and_cut_and_the_exit_code_is_one(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cap("certify", f"mine:{name}", "--json", "found.json") == 1
-    said = capsys.readouterr().out
-    assert "LEAKS" in said
-    assert re.search(r"of row \d+ .* becomes .* after row \d+ .*it depends on row \d+, \d+ later", said)
-    (one,) = json.loads(Path("found.json").read_text())
-    (leak,) = one["verdict"]["leaks"]
-    assert (one["passed"], leak["reads"] > leak["cut_row"] >= leak["row"]) == (False, True)
+    terminal = capsys.readouterr().out
+    assert "LEAKS" in terminal
+    assert re.search(r"of row \d+ .* becomes .* after row \d+ .*it depends on row \d+, \d+ later", terminal)
+    (certificate,) = json.loads(Path("found.json").read_text())
+    (leak,) = certificate["verdict"]["leaks"]
+    assert (certificate["passed"], leak["reads"] > leak["cut_row"] >= leak["row"]) == (False, True)
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("mine.py:nonsense",), "no function 'nonsense'; it has trailing, centred"),
         (("yours.py:score",), "no file yours.py"),
@@ -129,9 +129,9 @@ def test_a_leak_is_told_with_row_and_cut_and_the_exit_code_is_one(
         (("mine.py:trailing", "--json", "nowhere/found.json"), "no folder nowhere"),
         (("--candles", "none.csv"), "judges a function of yours"),
     ],
-)  # fmt: skip
-def test_what_is_wrong_is_named(words: tuple[str, ...], said: str) -> None:
-    with pytest.raises(InputError, match=re.escape(said)):
+)
+def test_what_is_wrong_is_named(words: tuple[str, ...], message: str) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
         cap("certify", *words)
 
 
@@ -147,12 +147,12 @@ def test_candles_of_ones_own_are_used_and_a_symbol_is_asked_for(sixteen_symbols:
     with pytest.raises(InputError, match=r"--symbol: .*BTC"):
         cap("certify", "mine.py:trailing", "--candles", file)
     symbol = pl.read_parquet(file, columns=["symbol"])["symbol"][0]
-    told = ("--candles", file, "--symbol", symbol, "--rows", 300)
-    assert not cap("certify", "mine.py:trailing", *told)
-    assert cap("certify", "mine.py:by_hour", *told) in (0, None), "on hourly candles it looks at nothing but itself"
-    held = recorded("function", "mine.py:by_hour")
-    assert held is not None
-    assert held.verdict.rows == 300
+    options = ("--candles", file, "--symbol", symbol, "--rows", 300)
+    assert not cap("certify", "mine.py:trailing", *options)
+    assert cap("certify", "mine.py:by_hour", *options) in (0, None), "on hourly candles it looks at nothing but itself"
+    certificate = recorded("function", "mine.py:by_hour")
+    assert certificate is not None
+    assert certificate.verdict.rows == 300
 
 
 def test_a_bad_row_of_ones_own_candles_is_named() -> None:
@@ -258,9 +258,9 @@ def test_a_backtest_of_a_strategy_that_reads_the_future_is_refused_unless_that_i
     report = json.loads(Path("report.json").read_text())
     assert not report["certified"]
     assert report["metrics"]["win_rate"] > 0.5, "fees are all that it can lose"
-    held = recorded("strategy", peeking)
-    assert held is not None
-    assert not held.passed
+    certificate = recorded("strategy", peeking)
+    assert certificate is not None
+    assert not certificate.passed
     strategies.names.cache_clear()
     assert cap("certify") == 1, "nothing that is offered is left out"
 
@@ -305,5 +305,5 @@ def test_the_asset_records_every_certificate_and_its_check_blocks_on_a_leak(peek
     assert check.metadata["leaking"].value == 1
     assert recorded("indicator", "rsi_14") is not None
     (event,) = done.get_asset_materialization_events()
-    told = event.materialization.metadata["certificates"].value
-    assert re.search(r"strategy peeking \| \*\*leaks\*\* .*it depends on row", str(told))
+    table = event.materialization.metadata["certificates"].value
+    assert re.search(r"strategy peeking \| \*\*leaks\*\* .*it depends on row", str(table))

@@ -72,11 +72,11 @@ def test_other_candles_give_the_same_verdicts(seed: int) -> None:
 
 
 def test_a_leak_names_the_row_that_it_reads() -> None:
-    (one,) = judge(LEAKS["the_next_close"], TABLE).leaks
-    assert (one.row, one.reads) == (one.cut_row, one.cut_row + 1)
-    assert one.was == str(float(TABLE["close"][one.row + 1]))
-    assert one.known_at == one.cut == TABLE["known_at"][one.row]
-    assert "1 later" in str(one)
+    (leak,) = judge(LEAKS["the_next_close"], TABLE).leaks
+    assert (leak.row, leak.reads) == (leak.cut_row, leak.cut_row + 1)
+    assert leak.was == str(float(TABLE["close"][leak.row + 1]))
+    assert leak.known_at == leak.cut == TABLE["known_at"][leak.row]
+    assert "1 later" in str(leak)
     (window,) = judge(LEAKS["a_centred_window"], TABLE).leaks
     assert window.reads is not None
     assert window.reads - window.row <= 5
@@ -95,19 +95,19 @@ def test_a_function_that_reads_ahead_by_any_number_of_rows_is_told_that_number(a
 
 def two_symbols() -> dict[str, np.ndarray]:
     """Candles of two symbols in one table, in the order in which they are known."""
-    one, other = synthetic(400), synthetic(400, seed=2)
+    bitcoin, ether = synthetic(400), synthetic(400, seed=2)
     names = {"symbol": np.tile(["BTC-USDT", "ETH-USDT"], 400)}
-    return names | {name: np.stack([one[name], other[name]], axis=1).ravel() for name in one}
+    return names | {name: np.stack([bitcoin[name], ether[name]], axis=1).ravel() for name in bitcoin}
 
 
 def beta(table: dict[str, np.ndarray], window: slice) -> np.ndarray:
-    found = np.full(len(table["close"]), np.nan)
-    for row in range(1, len(found), 2):
-        seen = table["close"][: row + 1] if window == slice(None) else table["close"]
-        bitcoin, ether = (np.diff(np.log(seen[s::2]))[window] for s in (0, 1))
+    betas = np.full(len(table["close"]), np.nan)
+    for row in range(1, len(betas), 2):
+        closes = table["close"][: row + 1] if window == slice(None) else table["close"]
+        bitcoin, ether = (np.diff(np.log(closes[s::2]))[window] for s in (0, 1))
         if len(ether) > 10:
-            found[row] = np.dot(ether, bitcoin[: len(ether)]) / np.dot(bitcoin, bitcoin)
-    return found
+            betas[row] = np.dot(ether, bitcoin[: len(ether)]) / np.dot(bitcoin, bitcoin)
+    return betas
 
 
 def test_features_across_symbols_are_judged_on_a_table_of_several() -> None:

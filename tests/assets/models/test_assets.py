@@ -41,7 +41,7 @@ def candles(drift: float, symbol: str, seed: int) -> pl.DataFrame:
     opened = np.concatenate([close[:1], close[:-1]])
     high, low = np.maximum(opened, close) * 1.001, np.minimum(opened, close) * 0.999
     prices = {"open": opened, "high": high, "low": low, "close": close}
-    table = {name: np.round(one, 6) for name, one in prices.items()}
+    table = {name: np.round(values, 6) for name, values in prices.items()}
     return pl.DataFrame(
         {"symbol": symbol, "opened_at": at, **table, "volume": np.round(1e4 * noise.random(BARS) + 1, 3)}
     )
@@ -55,37 +55,37 @@ def fill(drift: float) -> None:
 
 def materialized(done: dg.ExecuteInProcessResult) -> dict[str, dict[str, object]]:
     events = [event.materialization for event in done.get_asset_materialization_events()]
-    return {one.asset_key.to_user_string(): {name: v.value for name, v in one.metadata.items()} for one in events}
+    return {event.asset_key.to_user_string(): {name: v.value for name, v in event.metadata.items()} for event in events}
 
 
 def test_trades_that_trend_make_a_champion_and_the_engine_finds_its_file() -> None:
     fill(drift=0.002)
     everything = [features.hourly, models.challenger, models.gate, models.champion_]
     done = dg.materialize(everything)
-    told = materialized(done)
-    assert list(told) == ["features/hourly", "models/challenger", "models/gate", "models/champion"]
+    metadata = materialized(done)
+    assert list(metadata) == ["features/hourly", "models/challenger", "models/gate", "models/champion"]
     assert all(check.passed for check in done.get_asset_check_evaluations())
-    assert told["features/hourly"]["dagster/row_count"] == 2 * BARS
-    assert told["models/gate"]["promoted"] is True, told["models/gate"]["reasons"]
+    assert metadata["features/hourly"]["dagster/row_count"] == 2 * BARS
+    assert metadata["models/gate"]["promoted"] is True, metadata["models/gate"]["reasons"]
     path = model_file.champion_path(settings())
     champion = model_file.champion(path)
     assert champion is not None
-    assert (champion.version, champion.sha256) == ("1", told["models/champion"]["sha256"])
+    assert (champion.version, champion.sha256) == ("1", metadata["models/champion"]["sha256"])
     assert champion.inputs == tuple(FEATURES)
     content = path.with_name(f"{champion.sha256}.skops").read_bytes()
     assert model_file.load(content, champion.sha256).n_features_in_ == len(FEATURES)
     again = materialized(dg.materialize([models.champion_]))
-    assert again["models/champion"] == told["models/champion"]  # the same champion is not handed over twice
+    assert again["models/champion"] == metadata["models/champion"]  # the same champion is not handed over twice
 
 
 def test_noise_makes_a_challenger_and_nobody_champion() -> None:
     fill(drift=0.0)
     done = dg.materialize([features.hourly, models.challenger, models.gate, models.champion_])
-    told = materialized(done)
+    metadata = materialized(done)
     assert done.success
-    assert list(told) == ["features/hourly", "models/challenger", "models/gate"]
-    assert told["models/gate"]["promoted"] is False
-    assert "no: better than the base rate" in str(told["models/gate"]["reasons"])
+    assert list(metadata) == ["features/hourly", "models/challenger", "models/gate"]
+    assert metadata["models/gate"]["promoted"] is False
+    assert "no: better than the base rate" in str(metadata["models/gate"]["reasons"])
     assert not model_file.champion_path(settings()).exists()
 
 
@@ -94,9 +94,9 @@ def test_what_is_learned_from_the_table_is_what_is_learned_from_the_candles() ->
     dg.materialize([features.hourly])
     history = from_lake(["BTC-USDT", "ETH-USDT"], Timeframe.H1, "binance", 0, clock.now())
     table = offline.read(offline.feature_path(settings()))
-    one, other = dataset(history, offline.every_on_grid(table, history)), dataset(history)
-    assert dataset_hash(one) == dataset_hash(other)
-    assert len(other.outcome) > BARS
+    from_table, from_candles = dataset(history, offline.every_on_grid(table, history)), dataset(history)
+    assert dataset_hash(from_table) == dataset_hash(from_candles)
+    assert len(from_candles.outcome) > BARS
 
 
 def test_a_hole_and_a_flipped_bit_in_the_table_are_named() -> None:
@@ -134,24 +134,24 @@ def test_a_table_of_other_code_is_refused(tmp_path: Path) -> None:
 
 def test_every_schedule_waits_for_history_and_then_runs() -> None:
     schedules = (features.make_the_features, backtests.backtest_every_week, models.train_every_week)
-    assert all(isinstance(one(dg.build_schedule_context()), dg.SkipReason) for one in schedules)
+    assert all(isinstance(schedule(dg.build_schedule_context()), dg.SkipReason) for schedule in schedules)
     fill(drift=0.0)
-    assert all(isinstance(one(dg.build_schedule_context()), dg.RunRequest) for one in schedules)
+    assert all(isinstance(schedule(dg.build_schedule_context()), dg.RunRequest) for schedule in schedules)
 
 
 @pytest.fixture
 def ledger(postgres: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    given = settings().model_copy(update={"postgres_url": postgres})
-    monkeypatch.setattr("assets.backtests.counting.settings", lambda: given)
+    config = settings().model_copy(update={"postgres_url": postgres})
+    monkeypatch.setattr("assets.backtests.counting.settings", lambda: config)
     return postgres
 
 
 def test_a_strategy_over_the_lake_is_a_trial_in_the_ledger_with_a_tear_sheet(ledger: str) -> None:
     fill(drift=0.002)
-    (asset,) = [one for one in backtests.defs.assets or () if one.key == dg.AssetKey(["backtests", "buy_and_hold"])]
+    (asset,) = [each for each in backtests.defs.assets or () if each.key == dg.AssetKey(["backtests", "buy_and_hold"])]
     for _ in range(2):  # the same again is no further trial
-        told = materialized(dg.materialize([asset]))["backtests/buy_and_hold"]
-        assert told["trials"] == 1
-    assert "<h2>Months</h2>" in Path(str(told["tear sheet"])).read_text()
-    assert str(told["equity"]).startswith("![equity](data:image/svg+xml;base64,")
-    assert told["total return"] == told["benchmark return"]
+        metadata = materialized(dg.materialize([asset]))["backtests/buy_and_hold"]
+        assert metadata["trials"] == 1
+    assert "<h2>Months</h2>" in Path(str(metadata["tear sheet"])).read_text()
+    assert str(metadata["equity"]).startswith("![equity](data:image/svg+xml;base64,")
+    assert metadata["total return"] == metadata["benchmark return"]

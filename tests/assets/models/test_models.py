@@ -21,10 +21,10 @@ TOLD = {"inputs": list("abcd"), "features": "test", "timeframe": "1h", "horizon_
 
 def rows(edge: float, seed: int = 1, n: int = 2_400) -> Rows:
     noise = np.random.default_rng(seed)
-    made = noise.normal(size=(n, 4))
-    p = 1.0 / (1.0 + np.exp(-edge * made[:, 0]))
+    table = noise.normal(size=(n, 4))
+    p = 1.0 / (1.0 + np.exp(-edge * table[:, 0]))
     starts = np.arange(n) * HOUR
-    return Rows(made, (noise.random(n) < p).astype(float), np.ones(n), starts, starts + 5 * HOUR)
+    return Rows(table, (noise.random(n) < p).astype(float), np.ones(n), starts, starts + 5 * HOUR)
 
 
 def history(bars: int = 1_500, missing: int | None = None) -> History:
@@ -44,22 +44,22 @@ def test_noise_is_not_promoted(seed: int) -> None:
 
 
 def test_an_edge_is_promoted_and_only_with_a_certificate() -> None:
-    made = train(rows(0.8), 5 * HOUR)
-    assert decide(made, certified=True).promoted
-    refused = decide(made, certified=False)
-    assert (refused.promoted, [one.partition(":")[0] for one in refused.reasons]) == (False, ["no", "yes", "yes"])
+    trained = train(rows(0.8), 5 * HOUR)
+    assert decide(trained, certified=True).promoted
+    refused = decide(trained, certified=False)
+    assert (refused.promoted, [reason.partition(":")[0] for reason in refused.reasons]) == (False, ["no", "yes", "yes"])
 
 
 def test_what_is_calibrated_lies_on_the_diagonal_of_its_picture() -> None:
-    made = train(rows(0.8), 5 * HOUR)
-    assert len(made.reliability) == 10
-    assert all(abs(said - happened) < 0.1 for said, happened in made.reliability)
-    assert made.reliability[0][1] < made.base_rate < made.reliability[-1][1]
+    trained = train(rows(0.8), 5 * HOUR)
+    assert len(trained.reliability) == 10
+    assert all(abs(probability - happened) < 0.1 for probability, happened in trained.reliability)
+    assert trained.reliability[0][1] < trained.base_rate < trained.reliability[-1][1]
 
 
 def test_the_same_data_make_the_same_model_file() -> None:
-    one, other = (model_file.dump(train(rows(0.8), 5 * HOUR).model) for _ in range(2))
-    assert model_file.digest(one) == model_file.digest(other)
+    first, second = (model_file.dump(train(rows(0.8), 5 * HOUR).model) for _ in range(2))
+    assert model_file.digest(first) == model_file.digest(second)
 
 
 def test_every_candidate_survives_its_file_bit_for_bit() -> None:
@@ -88,38 +88,38 @@ def test_a_type_of_someone_else_is_not_built() -> None:
 @pytest.mark.parametrize("cut", [170, 171, 400, 777, 1_500])
 def test_the_online_row_is_the_row_of_the_table_bit_for_bit(cut: int) -> None:
     every = columns(history(), 1)
-    online = features.table({name: one[cut - features.LOOKBACK : cut] for name, one in every.items()})[-1]
+    online = features.table({name: values[cut - features.LOOKBACK : cut] for name, values in every.items()})[-1]
     assert online.tobytes() == features.table(every)[cut - 1].tobytes()
     assert np.isfinite(online).all()
 
 
 def test_a_missing_bar_makes_features_unknown_as_long_as_they_would_read_it() -> None:
-    made = features.table(columns(history(missing=500), 1))
+    table = features.table(columns(history(missing=500), 1))
     day = list(features.FEATURES).index("volatility_24")
-    assert np.flatnonzero(np.isnan(made[200:, day])).tolist() == list(range(300, 325))
+    assert np.flatnonzero(np.isnan(table[200:, day])).tolist() == list(range(300, 325))
 
 
 def test_the_dataset_is_the_same_twice_and_knows_no_row_across_a_gap() -> None:
-    one, gap = dataset(history()), dataset(history(missing=800))
-    assert dataset_hash(one) == dataset_hash(dataset(history()))
+    complete, gap = dataset(history()), dataset(history(missing=800))
+    assert dataset_hash(complete) == dataset_hash(dataset(history()))
     assert not ((gap.starts <= 800 * HOUR) & (gap.ends > 800 * HOUR + HOUR)).any()
-    assert len(gap.outcome) < len(one.outcome)
+    assert len(gap.outcome) < len(complete.outcome)
 
 
 def test_only_what_the_gate_lets_through_becomes_champion_and_both_are_recorded(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     for edge, aliases in ((0.8, {"challenger": "1", "champion": "1"}), (0.0, {"challenger": "2", "champion": "1"})):
-        made = train(rows(edge), 5 * HOUR)
-        decision = decide(made, certified=True)
-        register(made, decision, TOLD, uri, (tmp_path / "files").as_uri())
+        trained = train(rows(edge), 5 * HOUR)
+        decision = decide(trained, certified=True)
+        register(trained, decision, TOLD, uri, (tmp_path / "files").as_uri())
         assert promote(uri).promoted == decision.promoted
         assert hand_over(uri, tmp_path / "models" / "champion.json").version == "1"
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-        found = {name: str(version) for name, version in client.get_registered_model(MODEL).aliases.items()}
-        assert found == aliases, found
+        versions = {name: str(version) for name, version in client.get_registered_model(MODEL).aliases.items()}
+        assert versions == aliases, versions
         run = client.get_model_version_by_alias(MODEL, "challenger").run_id
-        said = [one.value for one in client.get_metric_history(run, f"fold_gain_{made.name}")]
-        assert said == made.gains[made.name]
+        gains = [metric.value for metric in client.get_metric_history(run, f"fold_gain_{trained.name}")]
+        assert gains == trained.gains[trained.name]
         assert client.list_artifacts(run, "plots")[0].path == "plots/calibration.svg"
     refused = client.get_model_version(MODEL, "2")
     assert (refused.tags["promoted"], "no: better than the base rate" in refused.tags["reasons"]) == ("False", True)

@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[3]
 
 def test_the_folder_does_not_hide_the_library() -> None:
     command = [sys.executable, "-W", "ignore", "-c", "import mlflow; print(mlflow.__file__)"]
-    found = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    assert "site-packages" in found.stdout
+    result = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert "site-packages" in result.stdout
     assert not list((ROOT / "mlflow").rglob("*.py"))
 
 
@@ -31,24 +31,24 @@ def test_mlflow_runs_the_project_and_its_training_is_on_record(tmp_path: Path) -
     prices = {"open": close, "high": close * 1.004, "low": close * 0.996, "close": close, "volume": close}
     pl.DataFrame({"opened_at": at, **prices}).write_parquet(tmp_path / "bitcoin.parquet")
     (tmp_path / "short.yaml").write_text("symbols: [BTC-USDT]\ncandles: bitcoin.parquet\nto: 2023-03-20\n")
-    given = {
+    variables = {
         "CAP_DATA_DIRECTORY": str(tmp_path),
         "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/runs.db",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
-    chosen = f"parameters={tmp_path}/short.yaml"
-    command = ["mlflow", "run", str(ROOT / "mlflow"), "--env-manager", "local", "-P", chosen]
-    subprocess.run(command, check=True, env={**os.environ, **given}, cwd=tmp_path)
+    parameter = f"parameters={tmp_path}/short.yaml"
+    command = ["mlflow", "run", str(ROOT / "mlflow"), "--env-manager", "local", "-P", parameter]
+    subprocess.run(command, check=True, env={**os.environ, **variables}, cwd=tmp_path)
     uri = f"sqlite:///{tmp_path}/mlflow/mlflow.db"
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     version = client.get_model_version_by_alias(MODEL, "challenger")
-    said = client.get_run(version.run_id).data.params
-    assert (said["symbols"], said["source"]) == ("['BTC-USDT']", "bitcoin.parquet")
+    params = client.get_run(version.run_id).data.params
+    assert (params["symbols"], params["source"]) == ("['BTC-USDT']", "bitcoin.parquet")
 
 
 def test_the_file_of_the_project_says_only_what_is_known() -> None:
-    made = read(ROOT / "mlflow" / "hourly_barrier.yaml")
-    assert (made.exchange, made.candles) == ("binance", None)
+    parameters = read(ROOT / "mlflow" / "hourly_barrier.yaml")
+    assert (parameters.exchange, parameters.candles) == ("binance", None)
     assert read(None) == Parameters()
 
 

@@ -38,8 +38,10 @@ def good_trades() -> pl.DataFrame:
 
 def good_candles() -> pl.DataFrame:
     trades = good_trades()
-    numbers = {name: trades[name].to_physical().to_numpy().astype(np.int64) for name in
-               ("traded_at", "price", "quantity", "price_scale", "quantity_scale", "flags", "id_low")}  # fmt: skip
+    numbers = {
+        name: trades[name].to_physical().to_numpy().astype(np.int64)
+        for name in ("traded_at", "price", "quantity", "price_scale", "quantity_scale", "flags", "id_low")
+    }
     amounts = (numbers[name] for name in ("traded_at", "price", "quantity"))
     scales = (numbers[name][:1] for name in ("price_scale", "quantity_scale"))
     cells: np.ndarray = candles(TradeColumns(*amounts, *scales, numbers["flags"], numbers["id_low"]), MINUTE)
@@ -56,10 +58,13 @@ def put(at: int, **values: object) -> Spoil:
     def spoil(rows: pl.DataFrame) -> pl.DataFrame:
         here = pl.int_range(pl.len()) == at
         return rows.with_columns(
-            pl.when(here).then(value if isinstance(value, pl.Expr) else pl.lit(value)).otherwise(pl.col(name))
-            .cast(rows.schema[name]).alias(name)
+            pl.when(here)
+            .then(value if isinstance(value, pl.Expr) else pl.lit(value))
+            .otherwise(pl.col(name))
+            .cast(rows.schema[name])
+            .alias(name)
             for name, value in values.items()
-        )  # fmt: skip
+        )
 
     return spoil
 
@@ -116,8 +121,10 @@ IN_CANDLES: dict[str, tuple[str, Spoil]] = {
     "a column of another type": ("schema", column("close", lambda c: c.cast(pl.Float64))),
     "a renamed column": ("schema", lambda rows: rows.rename({"volume": "vol"})),
     "a wrong decimal point": ("leap", at_traded(price_scale=pl.col("price_scale") + 1)),
-    "a price ten times as high": ("leap", at_traded(**dict.fromkeys(
-        ("open", "high", "low", "close"), pl.col("close") * 10))),
+    "a price ten times as high": (
+        "leap",
+        at_traded(**dict.fromkeys(("open", "high", "low", "close"), pl.col("close") * 10)),
+    ),
     "a quantity in the wrong unit": ("flood", at_traded(quantity_scale=0)),
     "a missing minute": ("gap", lambda rows: pl.concat([rows[:200], rows[201:]])),
     "a missing hour": ("gap", lambda rows: pl.concat([rows[:200], rows[260:]])),
@@ -130,14 +137,20 @@ IN_CANDLES: dict[str, tuple[str, Spoil]] = {
     "an unknown quality": ("quality", put(9, quality="perfect")),
     "volume without trades": ("traded", at_traded(trade_count=0)),
     "a quiet candle with volume": ("quiet", at_quiet(volume=5)),
-    "a quiet candle of another price": ("carried", at_quiet(**dict.fromkeys(
-        ("open", "high", "low", "close"), pl.col("close") + 7))),
+    "a quiet candle of another price": (
+        "carried",
+        at_quiet(**dict.fromkeys(("open", "high", "low", "close"), pl.col("close") + 7)),
+    ),
     "a mean price outside": ("vwap", at_traded(quote_low=pl.col("quote_low") * 2)),
     "ids that run backwards": ("ids", at_traded(last_id_low=1)),
     "real among simulated": ("origin", put(9, simulated=True)),
-    "a revision left out": ("revision", lambda rows: pl.concat([rows[:51], put(0, revision=2, known_at=moved(
-        "known_at", HOUR))(rows[50:51]), rows[51:]])),
-}  # fmt: skip
+    "a revision left out": (
+        "revision",
+        lambda rows: pl.concat(
+            [rows[:51], put(0, revision=2, known_at=moved("known_at", HOUR))(rows[50:51]), rows[51:]]
+        ),
+    ),
+}
 
 
 IN_TRADES: dict[str, tuple[str, Spoil]] = {
@@ -171,25 +184,29 @@ def test_there_are_forty_defects() -> None:
 @pytest.mark.parametrize("name", IN_CANDLES)
 def test_a_defect_of_candles_is_found_and_named(name: str) -> None:
     rule, spoil = IN_CANDLES[name]
-    found = candle_defects(spoil(good_candles()), now=NOW)
-    assert rule in {one.rule for one in found}
-    assert all(one.rows > 0 and one.first and one.means for one in found)
+    defects = candle_defects(spoil(good_candles()), now=NOW)
+    assert rule in {defect.rule for defect in defects}
+    assert all(defect.rows > 0 and defect.first and defect.means for defect in defects)
 
 
 @pytest.mark.parametrize("name", IN_TRADES)
 def test_a_defect_of_trades_is_found_and_named(name: str) -> None:
     rule, spoil = IN_TRADES[name]
-    assert rule in {one.rule for one in trade_defects(spoil(good_trades()), now=NOW)}
+    assert rule in {defect.rule for defect in trade_defects(spoil(good_trades()), now=NOW)}
 
 
 def test_a_gap_on_record_is_explained() -> None:
     rows = good_candles()
     holed = pl.concat([rows[:200], rows[230:]])
     gap = pl.DataFrame(
-        {"exchange": ["binance"], "symbol": ["BTC-USDT"], "from_at": [BEGIN + 199 * MINUTE],
-         "to_at": [BEGIN + 231 * MINUTE]}
-    )  # fmt: skip
-    assert [one.rule for one in candle_defects(holed, now=NOW)] == ["gap"]
+        {
+            "exchange": ["binance"],
+            "symbol": ["BTC-USDT"],
+            "from_at": [BEGIN + 199 * MINUTE],
+            "to_at": [BEGIN + 231 * MINUTE],
+        }
+    )
+    assert [defect.rule for defect in candle_defects(holed, now=NOW)] == ["gap"]
     assert candle_defects(holed, gap, now=NOW) == []
 
 

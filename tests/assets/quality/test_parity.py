@@ -24,8 +24,17 @@ def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
     writer = Tape(directory, keep_hours=24, now=lambda: BEGIN)
     for n in range(90 * 12):
         at = BEGIN + n * 5 * SECOND
-        trade = {"e": "trade", "E": at // 1_000, "s": "BTCUSDT", "t": 100 + n, "p": f"{27_000 + n * 7 % 90}.50",
-                 "q": "0.5", "T": at // 1_000, "m": n % 3 == 0, "M": True}  # fmt: skip
+        trade = {
+            "e": "trade",
+            "E": at // 1_000,
+            "s": "BTCUSDT",
+            "t": 100 + n,
+            "p": f"{27_000 + n * 7 % 90}.50",
+            "q": "0.5",
+            "T": at // 1_000,
+            "m": n % 3 == 0,
+            "M": True,
+        }
         payload = msgspec.json.encode({"stream": "btcusdt@trade", "data": trade})
         writer.write([Frame(at + 2_000, "binance", False, 1, payload)])
     writer.close()
@@ -67,7 +76,7 @@ def test_one_value_that_differs_is_found(
     rows = mine[dataset].sort("exchange", "symbol", "timeframe", "opened_at")
     at = rows.with_row_index().filter(
         (pl.col("timeframe") == "1m") & (pl.col("exchange") == "binance") & pl.col(column).is_not_null()
-    )["index"][-1]  # fmt: skip
+    )["index"][-1]
     spoilt = rows.with_columns(
         pl.when(pl.int_range(pl.len()) == at).then(change).otherwise(pl.col(column)).alias(column)
     )

@@ -70,9 +70,9 @@ def test_a_day_without_candles_is_missing_and_a_midnight_without_one_is_the_last
 
 
 def test_the_portfolio_is_of_those_that_have_a_return() -> None:
-    one, other = daily(walk(1)), daily(walk(2))
-    other[: 24 * 50] = np.nan
-    days = days_of(hourly(one, other))
+    bitcoin, ether = daily(walk(1)), daily(walk(2))
+    ether[: 24 * 50] = np.nan
+    days = days_of(hourly(bitcoin, ether))
     assert days.names == ("BTC-USDT", "ETH-USDT", EQUAL_WEIGHTS)
     np.testing.assert_array_equal(days.returns[2, :49], days.returns[0, :49])
     np.testing.assert_allclose(days.returns[2, 50:], days.returns[:2, 50:].mean(axis=0))
@@ -81,8 +81,8 @@ def test_the_portfolio_is_of_those_that_have_a_return() -> None:
 def test_a_symbol_with_too_few_days_is_left_out_by_name_and_none_with_enough_is_refused() -> None:
     late = daily(walk(2))
     late[: 24 * 150] = np.nan
-    made = report(hourly(daily(walk(1)), late))
-    assert (made.days.short, [one.name for one in made.series]) == (("ETH-USDT",), ["BTC-USDT"])
+    summary = report(hourly(daily(walk(1)), late))
+    assert (summary.days.short, [series.name for series in summary.series]) == (("ETH-USDT",), ["BTC-USDT"])
     with pytest.raises(InputError, match="no symbol of by hand has 100 whole days"):
         report(hourly(daily(walk(1, 80))))
 
@@ -90,11 +90,11 @@ def test_a_symbol_with_too_few_days_is_left_out_by_name_and_none_with_enough_is_
 def test_beta_correlation_and_volatility_of_a_series_that_doubles_every_move_of_bitcoin() -> None:
     moves = np.random.default_rng(3).normal(0.0, 0.02, 200)
     bitcoin, doubled = 100.0 * np.cumprod(1.0 + moves), 100.0 * np.cumprod(1.0 + 2.0 * moves)
-    made = report(hourly(daily(bitcoin), daily(doubled)))
-    first, second, both = made.series
+    summary = report(hourly(daily(bitcoin), daily(doubled)))
+    first, second, both = summary.series
     assert (first.beta["all"], second.beta["90 days"]) == (pytest.approx(1.0), pytest.approx(2.0))
     assert both.beta["all"] == pytest.approx(1.5)
-    np.testing.assert_allclose(made.correlations["all"], 1.0)
+    np.testing.assert_allclose(summary.correlations["all"], 1.0)
     assert second.volatility["all"] == pytest.approx(2.0 * first.volatility["all"])
     assert first.volatility["all"] == pytest.approx(moves[1:].std(ddof=1) * np.sqrt(365))
     assert np.isnan(report(hourly(daily(doubled), names=("ETH-USDT",))).series[0].beta["all"])
@@ -120,14 +120,14 @@ def test_an_event_is_replayed_from_the_close_before_where_all_its_days_are_known
 
 
 def test_the_future_changes_nothing_of_yesterdays_report() -> None:
-    one, other = daily(walk(1, 600)), daily(walk(2, 600))
-    whole = report(hourly(one, other))
-    later = report(hourly(np.concatenate([one, 5.0 * one[:240]]), np.concatenate([other, other[:240]])))
-    for a, b in zip(whole.series, later.series, strict=True):
+    bitcoin, ether = daily(walk(1, 600)), daily(walk(2, 600))
+    today = report(hourly(bitcoin, ether))
+    later = report(hourly(np.concatenate([bitcoin, 5.0 * bitcoin[:240]]), np.concatenate([ether, ether[:240]])))
+    for a, b in zip(today.series, later.series, strict=True):
         assert [fall.depth for fall in a.drawdowns if fall.recovered_at] == pytest.approx(
-            [fall.depth for fall in b.drawdowns if fall.recovered_at and fall.recovered_at <= whole.until]
+            [fall.depth for fall in b.drawdowns if fall.recovered_at and fall.recovered_at <= today.until]
         )
-    np.testing.assert_array_equal(later.days.returns[:, : whole.days.returns.shape[1]], whole.days.returns)
+    np.testing.assert_array_equal(later.days.returns[:, : today.days.returns.shape[1]], today.days.returns)
 
 
 def daily_closes(candles: Path) -> pl.DataFrame:
@@ -142,23 +142,23 @@ def test_the_report_on_sixteen_symbols_as_a_person_types_it(
 ) -> None:
     words = ("risk", "--candles", sixteen_symbols)
     cap(*words, "--json", "risk.json", "--html", "risk.html")
-    said = capsys.readouterr().out
-    assert re.search(r"equal weights +\d+% ", said)
+    terminal = capsys.readouterr().out
+    assert re.search(r"equal weights +\d+% ", terminal)
     closes = daily_closes(sixteen_symbols)
     returns = closes.select("day", pl.exclude("day").pct_change()).filter(pl.col("day") == pl.date(2021, 5, 19))
     fall = returns.drop("day").mean_horizontal().item()
     assert fall == pytest.approx(-0.33, abs=0.06)
-    assert f"China's ban: equal weights {fall:.1%}" in said
-    found = json.loads(Path("risk.json").read_text())
-    assert len(found["series"]) == 17
-    assert {one["event"] for one in found["stress"]} == {"China's ban", "LUNA", "FTX"}, "no candles of March 2020"
-    bitcoin = found["series"][0]
+    assert f"China's ban: equal weights {fall:.1%}" in terminal
+    document = json.loads(Path("risk.json").read_text())
+    assert len(document["series"]) == 17
+    assert {part["event"] for part in document["stress"]} == {"China's ban", "LUNA", "FTX"}, "no candles of March 2020"
+    bitcoin = document["series"][0]
     assert (bitcoin["name"], bitcoin["beta"]["all"]) == ("BTC-USDT", pytest.approx(1.0))
     deepest = (1.0 - closes["BTCUSDT"] / closes["BTCUSDT"].cum_max()).max()
     assert bitcoin["drawdowns"][0]["depth"] == pytest.approx(deepest)
     assert bitcoin["tested"]["filtered"]["99%"]["days"] > 500
-    accepted = [one["tested"]["filtered"]["95%"]["christoffersen"]["p"] > 0.05 for one in found["series"]]
-    normal = [one["tested"]["gaussian"]["95%"]["christoffersen"]["p"] > 0.05 for one in found["series"]]
+    accepted = [part["tested"]["filtered"]["95%"]["christoffersen"]["p"] > 0.05 for part in document["series"]]
+    normal = [part["tested"]["gaussian"]["95%"]["christoffersen"]["p"] > 0.05 for part in document["series"]]
     assert sum(accepted) > sum(normal), "the filtered value at risk is right more often than the normal one"
     html = Path("risk.html").read_text()
     assert "src=" not in html.split("</script>")[-1]
@@ -166,7 +166,7 @@ def test_the_report_on_sixteen_symbols_as_a_person_types_it(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         (("--symbol", "NOPEUSDT"), "no candles of NOPE-USDT"),
         (("--from", "soon"), "not a date: 'soon'"),
@@ -175,8 +175,8 @@ def test_the_report_on_sixteen_symbols_as_a_person_types_it(
         (("--html", "nowhere/risk.html"), "no folder nowhere"),
     ],
 )
-def test_bad_input_is_named(sixteen_symbols: Path, wrong: tuple[str, str], said: str) -> None:
-    with pytest.raises(InputError, match=re.escape(said)):
+def test_bad_input_is_named(sixteen_symbols: Path, wrong: tuple[str, str], message: str) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
         cap("risk", "--candles", sixteen_symbols, "--symbol", "BTCUSDT", *wrong)
 
 
@@ -203,12 +203,12 @@ def test_the_daily_asset_writes_the_report_once_the_lake_holds_enough(lake: Call
     place = Path(str(event.materialization.metadata["report"].value))
     assert place.name == "2023-12-30.html"
     assert clock.now() // DAY * DAY > START
-    found = json.loads(place.with_suffix(".json").read_text())
-    assert [one["name"] for one in found["series"]] == ["BTC-USDT", "ETH-USDT", EQUAL_WEIGHTS]
+    document = json.loads(place.with_suffix(".json").read_text())
+    assert [series["name"] for series in document["series"]] == ["BTC-USDT", "ETH-USDT", EQUAL_WEIGHTS]
     assert "| BTC-USDT |" in str(event.materialization.metadata["value at risk"].value)
 
 
 def test_a_report_without_gaps_says_nothing_of_them() -> None:
-    made: Report = report(hourly(daily(walk(1))))
-    assert made.document()["gaps"] == []
-    assert made.document()["series"][0]["beta"]["all"] == pytest.approx(1.0)
+    summary: Report = report(hourly(daily(walk(1))))
+    assert summary.document()["gaps"] == []
+    assert summary.document()["series"][0]["beta"]["all"] == pytest.approx(1.0)

@@ -65,8 +65,8 @@ def test_christoffersen_is_both_at_once() -> None:
 
 
 @given(st.lists(st.booleans(), min_size=2, max_size=300), st.sampled_from(LEVELS))
-def test_tests_of_any_sequence_are_probabilities(found: list[bool], level: float) -> None:
-    for test in coverage(np.array(found), level)[3:]:
+def test_tests_of_any_sequence_are_probabilities(hits: list[bool], level: float) -> None:
+    for test in coverage(np.array(hits), level)[3:]:
         assert test.statistic >= 0.0
         assert 0.0 <= test.p <= 1.0
 
@@ -102,7 +102,7 @@ def test_volatility_is_made_of_the_days_before() -> None:
 def test_the_rolling_forecast_of_a_day_is_what_its_past_alone_says(level: float) -> None:
     returns = moves(SEED + WINDOW + 60)
     every = rolling(returns, level)
-    assert all(np.isnan(found[: SEED + WINDOW]).all() for found in every.values())
+    assert all(np.isnan(forecast[: SEED + WINDOW]).all() for forecast in every.values())
     for day in range(SEED + WINDOW, len(returns)):
         for name, method in METHODS.items():
             assert every[name][day] == pytest.approx(method(returns[:day], level)[0], rel=1e-9)
@@ -140,5 +140,5 @@ def test_gaussian_understates_heavy_tails() -> None:
 def test_prices_that_never_move_risk_nothing() -> None:
     flat = np.zeros(SEED + WINDOW + 200)
     assert filtered(flat, 0.99) == (0.0, 0.0)
-    found = rolling(flat, 0.99)
-    assert (found["filtered"][SEED + WINDOW :] == 0.0).all()
+    forecasts = rolling(flat, 0.99)
+    assert (forecasts["filtered"][SEED + WINDOW :] == 0.0).all()

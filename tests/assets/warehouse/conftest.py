@@ -23,7 +23,7 @@ BEGIN = 19_400 * DAY
 
 
 @pytest.fixture(scope="package")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     folder, port = tmp_path_factory.mktemp("warehouse"), free_port()
     command = ["-m", "infra.local.clickhouse", "--path", str(folder / "clickhouse"), "--port", str(port)]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CAP_")}
@@ -39,12 +39,12 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 
 @pytest.fixture
-def client(given: Settings):
+def client(config: Settings):
     """A client of a warehouse in which nothing is."""
-    made = clickhouse_connect.get_client(dsn=given.clickhouse, username="default", autogenerate_session_id=False)
-    made.command("DROP DATABASE IF EXISTS lake")
-    made.command("DROP DATABASE IF EXISTS warehouse")
-    return made
+    warehouse = clickhouse_connect.get_client(dsn=config.clickhouse, username="default", autogenerate_session_id=False)
+    warehouse.command("DROP DATABASE IF EXISTS lake")
+    warehouse.command("DROP DATABASE IF EXISTS warehouse")
+    return warehouse
 
 
 @pytest.fixture

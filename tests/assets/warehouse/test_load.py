@@ -27,7 +27,7 @@ def there(client) -> tuple[int, str]:
     return rows[0]
 
 
-def wanted(lake) -> tuple[int, str]:
+def expected(lake) -> tuple[int, str]:
     rows = frame("candles", revisions=True, store=lake.store)
     return len(rows), f"{rows['volume'].sum() // 10**5}.{rows['volume'].sum() % 10**5:05d}".rstrip("0").rstrip(".")
 
@@ -37,16 +37,16 @@ def test_the_lake_is_there_once_however_often_it_is_loaded(client, lake, make_ho
     put(lake, make_hours("ETH-USDT", 100, exchange="okx"))
     (first,) = load(client, lake.store)
     assert (first.rows, first.days) == (200, 10)
-    assert there(client) == wanted(lake)
-    assert [one.rows for one in load(client, lake.store)] == [0]
+    assert there(client) == expected(lake)
+    assert [done.rows for done in load(client, lake.store)] == [0]
     put(lake, make_hours("BTC-USDT", 30, first=100))
-    assert [(one.days, one.rows) for one in load(client, lake.store)] == [(2, 30)]
+    assert [(done.days, done.rows) for done in load(client, lake.store)] == [(2, 30)]
     put(lake, make_hours("BTC-USDT", 1, revision=1, seed=2))
-    assert [(one.days, one.rows) for one in load(client, lake.store)] == [(1, 1)]
-    assert there(client) == wanted(lake)
+    assert [(done.days, done.rows) for done in load(client, lake.store)] == [(1, 1)]
+    assert there(client) == expected(lake)
     compact(lake, CANDLES, "9999")
-    assert [one.rows for one in load(client, lake.store)] == [0]
-    assert there(client) == wanted(lake)
+    assert [done.rows for done in load(client, lake.store)] == [0]
+    assert there(client) == expected(lake)
 
 
 def test_amounts_are_exact_decimals_and_trades_keep_their_ids(client, lake) -> None:
@@ -57,10 +57,10 @@ def test_amounts_are_exact_decimals_and_trades_keep_their_ids(client, lake) -> N
     rows["id_high"], rows["id_low"] = (0x9DC75FCA4BDD4773, 0), (0x9F786F5D7AB2A110, 7)
     append(lake, TRADES, trade_frame("bybit", ["BTC-USDT"], rows), {}, {})
     load(client, lake.store)
-    found = client.query(
+    stored = client.query(
         f"SELECT toString(price), toString(quantity), trade_id, taker_side, simulated FROM {DATABASE}.trades ORDER BY 3"
     ).result_rows
-    assert found == [
+    assert stored == [
         ("0.000000000000000001", "7", "7", "sell", True),
         ("99999999.99999999", "0.100000000000000001", "9dc75fca-4bdd-4773-9f78-6f5d7ab2a110", "buy", False),
     ]
@@ -72,8 +72,8 @@ def test_a_load_that_dies_between_insert_and_note_doubles_nothing(client, lake, 
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    def insert_and_die(*given: object) -> None:
-        insert(*given)
+    def insert_and_die(*arguments: object) -> None:
+        insert(*arguments)
         die()
 
     for moment in (die, insert_and_die):
@@ -82,7 +82,7 @@ def test_a_load_that_dies_between_insert_and_note_doubles_nothing(client, lake, 
             load(client, lake.store)
     monkeypatch.undo()
     load(client, lake.store)
-    assert there(client) == wanted(lake)
+    assert there(client) == expected(lake)
 
 
 @pytest.mark.parametrize(("window", "times"), [(None, 1), (0, 2), (3, 2)])
@@ -98,20 +98,20 @@ def test_an_insert_sent_twice_is_stored_once_within_the_window(client, lake, mak
     for n in range(5):
         insert(client, CANDLES, table(CANDLES, make_hours("ETH-USDT", 1, first=n, exchange="okx")))
     insert(client, CANDLES, slow)
-    found = client.query(f"SELECT count() FROM {DATABASE}.candles WHERE symbol = 'BTC-USDT'").result_rows
-    assert found == [(50 * times,)]
+    counts = client.query(f"SELECT count() FROM {DATABASE}.candles WHERE symbol = 'BTC-USDT'").result_rows
+    assert counts == [(50 * times,)]
 
 
-def test_loads_side_by_side_double_nothing(client, lake, make_hours, given) -> None:
+def test_loads_side_by_side_double_nothing(client, lake, make_hours, config) -> None:
     for n in range(4):
         put(lake, make_hours(f"S{n}-USDT", 200))
     create(client)
-    work = [threading.Thread(target=lambda: load(loading.connect(given), lake.store)) for _ in range(4)]
-    for one in work:
-        one.start()
-    for one in work:
-        one.join()
-    assert there(client) == wanted(lake)
+    work = [threading.Thread(target=lambda: load(loading.connect(config), lake.store)) for _ in range(4)]
+    for thread in work:
+        thread.start()
+    for thread in work:
+        thread.join()
+    assert there(client) == expected(lake)
 
 
 def test_days_can_be_chosen_and_unknown_datasets_are_named(client, lake, make_hours) -> None:
