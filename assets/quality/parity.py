@@ -21,7 +21,7 @@ from ingestion.lake.datasets import CANDLES, Dataset
 from ingestion.lake.reader import Moment, microseconds
 from ingestion.lake.store import Store
 from ingestion.messages import decode_market
-from realtime.commands.replay import Replay
+from ingestion.streams.replay import Replay
 from realtime.lake.datasets import INDICATORS, SIGNALS
 from realtime.lake.rows import Rows, rows_of
 from realtime.process.service import build

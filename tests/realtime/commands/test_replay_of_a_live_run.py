@@ -10,7 +10,8 @@ from infra.eventlog import Position
 from infra.eventlog.valkey import ValkeyLog
 from infra.settings import settings
 from ingestion.messages import TRADES_TOPIC, Coverage, Gap, History, decode_market
-from realtime.commands.replay import Replay, lines, replay
+from ingestion.streams.replay import Replay
+from realtime.commands.replay import lines, replay
 from realtime.fold.emission import Emission, Refused
 from realtime.process.service import build
 
