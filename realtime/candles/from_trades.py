@@ -187,7 +187,7 @@ def add(cell: Any, trade: Any, exchange: Any) -> int:
     price, quantity = amounts_for(cell, trade)
     if price < 0 or quantity > LARGEST - cell.volume:
         return TOO_LARGE
-    count = np.int64(trade.count) if trade.count > 0 else np.int64(1)
+    count: Any = np.int64(trade.count) if trade.count > 0 else np.int64(1)
     widen(cell, trade, exchange, price, count)
     high, low = product(price, quantity)
     cell.quote_high, cell.quote_low = total(cell.quote_high, cell.quote_low, high, low)

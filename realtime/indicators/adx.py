@@ -35,7 +35,7 @@ def converged(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     high: float = 0.0
     low: float = 0.0
     close: float = 0.0
@@ -48,7 +48,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float, float, float]]:
     """Fold one bar."""
-    now, count = i & bars.mask, state.count
+    now, count = i & bars.mask, state.age
     high, low, close = bars.high[now], bars.low[now], bars.close[now]
     up, down = high - state.high, state.low - low
     rise = fall = 0.0

@@ -27,7 +27,7 @@ def memory(length: int, offset: float, sigma: float) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
 
 
 @kernel
@@ -35,7 +35,7 @@ def step(
     state: State, memory: Floats, bars: Bars, i: int, length: int, offset: float, sigma: float
 ) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    if state.count == 0:  # the weights never change
+    if state.age == 0:  # the weights never change
         total = 0.0
         for k in range(length):
             distance = (k - offset * (length - 1)) * sigma / length
@@ -44,10 +44,10 @@ def step(
         for k in range(length):
             memory[k] /= total
     value = np.nan
-    if state.count >= length - 1:
+    if state.age >= length - 1:
         new = bars.close[i & bars.mask]
         value = 0.0
         for k in range(length - 1):
             value += memory[k] * (bars.close[(i - length + 1 + k) & bars.mask] - new)
         value += new
-    return State(state.count + 1), (value,)
+    return State(state.age + 1), (value,)

@@ -28,7 +28,7 @@ def memory(fast: int, slow: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     quick: float = 0.0
     calm: float = 0.0
 
@@ -36,7 +36,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, fast: int, slow: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, count, mask = i & bars.mask, state.count, memory.shape[0] - 1
+    now, count, mask = i & bars.mask, state.age, memory.shape[0] - 1
     memory[count & mask] = 0.5 * (bars.high[now] + bars.low[now])
     quick = mean_over(memory, mask, count, count, state.quick, fast)
     calm = mean_over(memory, mask, count, count, state.calm, slow)

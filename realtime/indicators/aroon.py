@@ -27,7 +27,7 @@ def warmup(length: int) -> tuple[int, ...]:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     highest: int = 0
     lowest: int = 0
 
@@ -35,7 +35,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float, float, float]]:
     """Fold one bar."""
-    count = state.count
+    count = state.age
     highest = highest_at(bars.high, bars.mask, i, count, state.highest, length + 1)
     lowest = lowest_at(bars.low, bars.mask, i, count, state.lowest, length + 1)
     up = down = np.nan

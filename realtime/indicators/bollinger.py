@@ -30,7 +30,7 @@ def warmup(length: int, deviations: float) -> tuple[int, ...]:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     origin: float = 0.0
     mean: float = 0.0
     squares: float = 0.0
@@ -42,7 +42,7 @@ def step(
     state: State, bars: Bars, i: int, length: int, deviations: float
 ) -> tuple[State, tuple[float, float, float, float, float]]:
     """Fold one bar."""
-    count, close = state.count, bars.close[i & bars.mask]
+    count, close = state.age, bars.close[i & bars.mask]
     origin, mean, squares, peak = state.origin, state.mean, state.squares, state.peak
     origin, mean, squares, peak = variance_over(bars.close, bars.mask, i, count, origin, mean, squares, peak, length)
     upper = middle = lower = percent_b = width = np.nan

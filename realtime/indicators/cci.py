@@ -28,14 +28,14 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     mean: float = 0.0
 
 
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, count, mask = i & bars.mask, state.count, memory.shape[0] - 1
+    now, count, mask = i & bars.mask, state.age, memory.shape[0] - 1
     typical = (bars.high[now] + bars.low[now] + bars.close[now]) * (1.0 / 3.0)
     memory[count & mask] = typical
     mean = mean_over(memory, mask, count, count, state.mean, length)

@@ -35,7 +35,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     close: float = 0.0
     reach: float = 0.0
     peak: float = 0.0
@@ -47,7 +47,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, count, mask = i & bars.mask, state.count, memory.shape[0] - 1
+    now, count, mask = i & bars.mask, state.age, memory.shape[0] - 1
     memory[count & mask] = true_range(bars.high[now], bars.low[now], state.close, count)
     reach, peak = sum_over(memory, mask, count, count, state.reach, state.peak, length)
     highest = highest_at(bars.high, bars.mask, i, count, state.highest, length)

@@ -29,7 +29,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     flow: float = 0.0
     flow_peak: float = 0.0
     volume: float = 0.0
@@ -39,7 +39,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, count, mask = i & bars.mask, state.count, memory.shape[0] - 1
+    now, count, mask = i & bars.mask, state.age, memory.shape[0] - 1
     volume = bars.volume[now]
     memory[count & mask] = (1.0 + money_flow_multiplier(bars.high[now], bars.low[now], bars.close[now])) * volume
     flow, flow_peak = sum_over(memory, mask, count, count, state.flow, state.flow_peak, length)

@@ -29,7 +29,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     close: float = 0.0
     gain: float = 0.0
     gain_peak: float = 0.0
@@ -40,7 +40,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    close, count, half = bars.close[i & bars.mask], state.count - 1, memory.shape[0] // 2
+    close, count, half = bars.close[i & bars.mask], state.age - 1, memory.shape[0] // 2
     gain, gain_peak, loss, loss_peak = state.gain, state.gain_peak, state.loss, state.loss_peak
     if count >= 0:
         change, gains, losses = close - state.close, memory[:half], memory[half:]

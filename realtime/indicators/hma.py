@@ -28,7 +28,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     half_mean: float = 0.0
     half: float = 0.0
     mean: float = 0.0
@@ -40,7 +40,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    count, root, mask = state.count, int(length**0.5), memory.shape[0] - 1
+    count, root, mask = state.age, int(length**0.5), memory.shape[0] - 1
     half_mean, half = weighted_over(bars.close, bars.mask, i, count, state.half_mean, state.half, length // 2)
     mean, full = weighted_over(bars.close, bars.mask, i, count, state.mean, state.full, length)
     lead_mean, lead, then = state.lead_mean, state.lead, count - length + 1

@@ -26,7 +26,7 @@ def warmup(tenkan: int, kijun: int, senkou: int) -> tuple[int, ...]:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     high_tenkan: int = 0
     low_tenkan: int = 0
     high_kijun: int = 0
@@ -40,7 +40,7 @@ def step(
     state: State, bars: Bars, i: int, tenkan: int, kijun: int, senkou: int
 ) -> tuple[State, tuple[float, float, float, float]]:
     """Fold one bar."""
-    count, mask, high, low = state.count, bars.mask, bars.high, bars.low
+    count, mask, high, low = state.age, bars.mask, bars.high, bars.low
     a = highest_at(high, mask, i, count, state.high_tenkan, tenkan)
     b = lowest_at(low, mask, i, count, state.low_tenkan, tenkan)
     c = highest_at(high, mask, i, count, state.high_kijun, kijun)

@@ -35,7 +35,7 @@ def memory(length: int, fast: int, slow: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     close: float = 0.0
     walked: float = 0.0
     peak: float = 0.0
@@ -47,7 +47,7 @@ def step(
     state: State, memory: Floats, bars: Bars, i: int, length: int, fast: int, slow: int
 ) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    close, count, mask = bars.close[i & bars.mask], state.count - 1, memory.shape[0] - 1
+    close, count, mask = bars.close[i & bars.mask], state.age - 1, memory.shape[0] - 1
     walked, peak, mean, value = state.walked, state.peak, state.mean, np.nan
     if count >= 0:
         memory[count & mask] = abs(close - state.close)

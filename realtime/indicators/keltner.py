@@ -30,7 +30,7 @@ def converged(length: int, factor: float) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     close: float = 0.0
     mean: float = 0.0
     reach: float = 0.0
@@ -39,7 +39,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int, factor: float) -> tuple[State, tuple[float, float, float]]:
     """Fold one bar."""
-    now, count = i & bars.mask, state.count
+    now, count = i & bars.mask, state.age
     close = bars.close[now]
     mean = ema(count, state.mean, close, length)
     reach = rma(count, state.reach, true_range(bars.high[now], bars.low[now], state.close, count), length)

@@ -31,7 +31,7 @@ def converged(fast: int, slow: int, signal: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     level: float = 0.0
     reach: float = 0.0
     trend: float = -1.0
@@ -44,7 +44,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, fast: int, slow: int, signal: int) -> tuple[State, tuple[float, float]]:
     """Fold one bar."""
-    now, count = i & bars.mask, state.count
+    now, count = i & bars.mask, state.age
     high, low = bars.high[now], bars.low[now]
     level, reach, trend, run = high + low + bars.close[now], high - low, state.trend, state.run
     if count > 0:

@@ -32,7 +32,7 @@ def converged(fast: int, slow: int, signal: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     quick: float = 0.0
     calm: float = 0.0
     mean: float = 0.0
@@ -43,7 +43,7 @@ def step(
     state: State, bars: Bars, i: int, fast: int, slow: int, signal: int
 ) -> tuple[State, tuple[float, float, float]]:
     """Fold one bar."""
-    close, count = bars.close[i & bars.mask], state.count
+    close, count = bars.close[i & bars.mask], state.age
     quick = ema(count, state.quick, close, fast)
     calm = ema(count, state.calm, close, slow)
     mean = ema(count - slow + 1, state.mean, quick - calm, signal)

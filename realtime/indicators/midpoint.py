@@ -28,7 +28,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     place: int = 0
     top: float = 0.0
     bottom: float = 0.0
@@ -37,7 +37,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    count = state.count
+    count = state.age
     top, bottom, highest, lowest = extremes_over(
         bars.close, bars.close, bars.mask, i, count, state.place, state.top, state.bottom, memory, length
     )

@@ -29,7 +29,7 @@ def converged(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     close: float = 0.0
     mean: float = 0.0
 
@@ -37,7 +37,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, count = i & bars.mask, state.count
+    now, count = i & bars.mask, state.age
     close = bars.close[now]
     mean = rma(count, state.mean, true_range(bars.high[now], bars.low[now], state.close, count), length)
     value = 100.0 * mean / close if count >= length - 1 else np.nan

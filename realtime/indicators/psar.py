@@ -30,7 +30,7 @@ def converged(step_size: float, limit: float) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     high: float = 0.0
     low: float = 0.0
     stop: float = 0.0
@@ -42,7 +42,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, step_size: float, limit: float) -> tuple[State, tuple[float, float]]:
     """Fold one bar."""
-    now, count = i & bars.mask, state.count
+    now, count = i & bars.mask, state.age
     high, low = bars.high[now], bars.low[now]
     before_high, before_low, direction, speed = state.high, state.low, state.direction, state.speed
     stop, extreme, value, trend = state.stop, state.extreme, np.nan, np.nan

@@ -23,7 +23,7 @@ def warmup(length: int) -> tuple[int, ...]:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     total: float = 0.0
     peak: float = 0.0
 
@@ -31,7 +31,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    count, value = state.count, np.nan
+    count, value = state.age, np.nan
     total, peak = sum_over(bars.volume, bars.mask, i, count, state.total, state.peak, length)
     if count >= length - 1:
         value = bars.volume[i & bars.mask] * length / total if total > 0.0 else 1.0

@@ -28,13 +28,13 @@ def converged(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     mean: float = 0.0
 
 
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    mean = rma(state.count, state.mean, bars.close[i & bars.mask], length)
-    value = mean if state.count >= length - 1 else np.nan
-    return State(state.count + 1, mean), (value,)
+    mean = rma(state.age, state.mean, bars.close[i & bars.mask], length)
+    value = mean if state.age >= length - 1 else np.nan
+    return State(state.age + 1, mean), (value,)

@@ -22,14 +22,14 @@ def warmup(length: int) -> tuple[int, ...]:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
 
 
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
     value = np.nan
-    if state.count >= length:
+    if state.age >= length:
         close, before = bars.close[i & bars.mask], bars.close[(i - length) & bars.mask]
         value = 100.0 * (close / before - 1.0)
-    return State(state.count + 1), (value,)
+    return State(state.age + 1), (value,)

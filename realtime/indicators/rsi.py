@@ -27,7 +27,7 @@ def converged(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0  # closes folded so far
+    age: int = 0  # bars folded so far
     close: float = 0.0
     gain: float = 0.0
     loss: float = 0.0
@@ -41,13 +41,13 @@ def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[fl
     gain, loss = state.gain, state.loss
     up = change if change > 0.0 else 0.0
     down = -change if change < 0.0 else 0.0
-    if state.count > length:
+    if state.age > length:
         gain += (up - gain) * weight
         loss += (down - loss) * weight
-    elif state.count > 0:  # the first changes are averaged plainly
+    elif state.age > 0:  # the first changes are averaged plainly
         gain += up * weight
         loss += down * weight
     value = np.nan
-    if state.count >= length:
+    if state.age >= length:
         value = 100.0 * gain / (gain + loss) if gain + loss > 0.0 else 50.0
-    return State(state.count + 1, close, gain, loss), (value,)
+    return State(state.age + 1, close, gain, loss), (value,)

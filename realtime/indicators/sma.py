@@ -23,13 +23,13 @@ def warmup(length: int) -> tuple[int, ...]:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     mean: float = 0.0
 
 
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    mean = mean_over(bars.close, bars.mask, i, state.count, state.mean, length)
-    value = mean if state.count >= length - 1 else np.nan
-    return State(state.count + 1, mean), (value,)
+    mean = mean_over(bars.close, bars.mask, i, state.age, state.mean, length)
+    value = mean if state.age >= length - 1 else np.nan
+    return State(state.age + 1, mean), (value,)

@@ -23,7 +23,7 @@ def warmup(length: int) -> tuple[int, ...]:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     origin: float = 0.0
     mean: float = 0.0
     squares: float = 0.0
@@ -33,7 +33,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    count = state.count
+    count = state.age
     origin, mean, squares, peak = state.origin, state.mean, state.squares, state.peak
     origin, mean, squares, peak = variance_over(bars.close, bars.mask, i, count, origin, mean, squares, peak, length)
     value = deviation(squares, length) if count >= length - 1 else np.nan

@@ -32,7 +32,7 @@ def memory(length: int, smooth: int, signal: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     place: int = 0
     top: float = 0.0
     bottom: float = 0.0
@@ -45,7 +45,7 @@ def step(
     state: State, memory: Floats, bars: Bars, i: int, length: int, smooth: int, signal: int
 ) -> tuple[State, tuple[float, float]]:
     """Fold one bar."""
-    now, count = i & bars.mask, state.count
+    now, count = i & bars.mask, state.age
     tails, rings = memory[: 2 * length], memory[2 * length :]
     top, bottom, highest, lowest = extremes_over(
         bars.high, bars.low, bars.mask, i, count, state.place, state.top, state.bottom, tails, length

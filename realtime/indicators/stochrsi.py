@@ -35,7 +35,7 @@ def memory(length: int, window: int, smooth: int, signal: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     close: float = 0.0
     gain: float = 0.0
     loss: float = 0.0
@@ -51,7 +51,7 @@ def step(
     state: State, memory: Floats, bars: Bars, i: int, length: int, window: int, smooth: int, signal: int
 ) -> tuple[State, tuple[float, float]]:
     """Fold one bar."""
-    close, count = bars.close[i & bars.mask], state.count
+    close, count = bars.close[i & bars.mask], state.age
     gain, loss = gain_and_loss(count, state.gain, state.loss, close - state.close, length)
     at, top, bottom, slow, mean = state.place, state.top, state.bottom, state.slow, state.mean
     then, size = count - length, (memory.shape[0] - 2 * window) // 3

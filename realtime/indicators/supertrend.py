@@ -34,7 +34,7 @@ def converged(length: int, factor: float) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     close: float = 0.0
     mean: float = 0.0
     upper: float = 0.0
@@ -45,7 +45,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int, factor: float) -> tuple[State, tuple[float, float]]:
     """Fold one bar."""
-    now, count = i & bars.mask, state.count
+    now, count = i & bars.mask, state.age
     high, low, close = bars.high[now], bars.low[now], bars.close[now]
     mean = rma(count, state.mean, true_range(high, low, state.close, count), length)
     upper, lower = 0.5 * (high + low) + factor * mean, 0.5 * (high + low) - factor * mean

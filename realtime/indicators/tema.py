@@ -28,7 +28,7 @@ def converged(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     first: float = 0.0
     second: float = 0.0
     third: float = 0.0
@@ -37,7 +37,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    count = state.count
+    count = state.age
     first = ema(count, state.first, bars.close[i & bars.mask], length)
     second = ema(count - length + 1, state.second, first, length)
     third = ema(count - 2 * length + 2, state.third, second, length)

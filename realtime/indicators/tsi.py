@@ -28,7 +28,7 @@ def converged(slow: int, fast: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     close: float = 0.0
     move: float = 0.0
     size: float = 0.0
@@ -39,7 +39,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, slow: int, fast: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    close, count = bars.close[i & bars.mask], state.count
+    close, count = bars.close[i & bars.mask], state.age
     change = close - state.close
     move = ema(count - 1, state.move, change, slow)
     size = ema(count - 1, state.size, abs(change), slow)

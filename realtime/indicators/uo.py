@@ -31,7 +31,7 @@ def memory(fast: int, medium: int, slow: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     close: float = 0.0
     bought_fast: float = 0.0
     bought_peak_fast: float = 0.0
@@ -52,7 +52,7 @@ def step(
     state: State, memory: Floats, bars: Bars, i: int, fast: int, medium: int, slow: int
 ) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, count, half = i & bars.mask, state.count - 1, memory.shape[0] // 2
+    now, count, half = i & bars.mask, state.age - 1, memory.shape[0] // 2
     close, low = bars.close[now], bars.low[now]
     a, ap, b, bp = state.bought_fast, state.bought_peak_fast, state.range_fast, state.range_peak_fast
     c, cp, d, dp = state.bought_medium, state.bought_peak_medium, state.range_medium, state.range_peak_medium

@@ -29,7 +29,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     close: float = 0.0
     origin: float = 0.0
     mean: float = 0.0
@@ -40,7 +40,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    close, count, mask = bars.close[i & bars.mask], state.count - 1, memory.shape[0] - 1
+    close, count, mask = bars.close[i & bars.mask], state.age - 1, memory.shape[0] - 1
     origin, mean, squares, peak = state.origin, state.mean, state.squares, state.peak
     if count >= 0:
         memory[count & mask] = math.log(close / state.close)

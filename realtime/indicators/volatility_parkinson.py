@@ -30,7 +30,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     total: float = 0.0
     peak: float = 0.0
 
@@ -38,7 +38,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, count, mask = i & bars.mask, state.count, memory.shape[0] - 1
+    now, count, mask = i & bars.mask, state.age, memory.shape[0] - 1
     memory[count & mask] = math.log(bars.high[now] / bars.low[now]) ** 2
     total, peak = sum_over(memory, mask, count, count, state.total, state.peak, length)
     value = math.sqrt(total * PER_RANGE / length) if count >= length - 1 else np.nan

@@ -30,7 +30,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     total: float = 0.0
     peak: float = 0.0
 
@@ -38,7 +38,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, count, mask = i & bars.mask, state.count, memory.shape[0] - 1
+    now, count, mask = i & bars.mask, state.age, memory.shape[0] - 1
     per_open = 1.0 / bars.open[now]
     up, down = math.log(bars.high[now] * per_open), math.log(bars.low[now] * per_open)
     memory[count & mask] = rogers_satchell(up, down, math.log(bars.close[now] * per_open))

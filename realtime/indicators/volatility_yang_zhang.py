@@ -32,7 +32,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     close: float = 0.0
     jump_origin: float = 0.0
     jump_mean: float = 0.0
@@ -49,7 +49,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, count, third = i & bars.mask, state.count - 1, memory.shape[0] // 3
+    now, count, third = i & bars.mask, state.age - 1, memory.shape[0] // 3
     first, close, mask = bars.open[now], bars.close[now], third - 1
     jump_origin, jump_mean, jump, jump_peak = state.jump_origin, state.jump_mean, state.jump, state.jump_peak
     move_origin, move_mean, move, move_peak = state.move_origin, state.move_mean, state.move, state.move_peak

@@ -29,7 +29,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     high: float = 0.0
     low: float = 0.0
     close: float = 0.0
@@ -44,7 +44,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float, float]]:
     """Fold one bar."""
-    now, count, third = i & bars.mask, state.count - 1, memory.shape[0] // 3
+    now, count, third = i & bars.mask, state.age - 1, memory.shape[0] // 3
     high, low, close, mask = bars.high[now], bars.low[now], bars.close[now], third - 1
     plus, plus_peak, minus, minus_peak = state.plus, state.plus_peak, state.minus, state.minus_peak
     reach, reach_peak = state.reach, state.reach_peak

@@ -28,7 +28,7 @@ def memory(length: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     money: float = 0.0
     money_peak: float = 0.0
     volume: float = 0.0
@@ -39,7 +39,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, memory: Floats, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    now, count, mask = i & bars.mask, state.count, memory.shape[0] - 1
+    now, count, mask = i & bars.mask, state.age, memory.shape[0] - 1
     memory[count & mask] = bars.close[now] * bars.volume[now]
     money, money_peak = sum_over(memory, mask, count, count, state.money, state.money_peak, length)
     volume, volume_peak = sum_over(bars.volume, bars.mask, i, count, state.volume, state.volume_peak, length)

@@ -23,7 +23,7 @@ def warmup(length: int) -> tuple[int, ...]:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     mean: float = 0.0
     weighted: float = 0.0
 
@@ -31,7 +31,7 @@ class State(NamedTuple):
 @kernel
 def step(state: State, bars: Bars, i: int, length: int) -> tuple[State, tuple[float]]:
     """Fold one bar."""
-    count = state.count
+    count = state.age
     mean, weighted = weighted_over(bars.close, bars.mask, i, count, state.mean, state.weighted, length)
     value = weighted if count >= length - 1 else np.nan
     return State(count + 1, mean, weighted), (value,)

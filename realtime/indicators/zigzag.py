@@ -36,7 +36,7 @@ def converged(percent: float) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     high: float = 0.0
     low: float = 0.0
     swing: float = np.nan
@@ -53,9 +53,9 @@ def turn(state: State, high: float, low: float, rise: float, fall: float) -> flo
         return -1.0 if high <= state.high and low <= fall else 0.0
     if state.direction < 0.0:
         return 1.0 if low >= state.low and high >= rise else 0.0
-    if state.count > 0 and high >= rise:
+    if state.age > 0 and high >= rise:
         return 1.0
-    return -1.0 if state.count > 0 and low <= fall else 0.0
+    return -1.0 if state.age > 0 and low <= fall else 0.0
 
 
 @kernel
@@ -63,8 +63,8 @@ def step(state: State, bars: Bars, i: int, percent: float) -> tuple[State, tuple
     """Fold one bar."""
     now = i & bars.mask
     high, low, swing, direction = bars.high[now], bars.low[now], state.swing, state.direction
-    top = high if state.count == 0 or high > state.high else state.high
-    bottom = low if state.count == 0 or low < state.low else state.low
+    top = high if state.age == 0 or high > state.high else state.high
+    bottom = low if state.age == 0 or low < state.low else state.low
     turned = turn(state, high, low, bottom * (1.0 + 0.01 * percent), top * (1.0 - 0.01 * percent))
     if turned > 0.0:
         swing, direction, top = bottom, 1.0, high
@@ -73,4 +73,4 @@ def step(state: State, bars: Bars, i: int, percent: float) -> tuple[State, tuple
     extreme = np.nan
     if direction != 0.0:
         extreme = top if direction > 0.0 else bottom
-    return State(state.count + 1, top, bottom, swing, direction), (swing, direction, extreme)
+    return State(state.age + 1, top, bottom, swing, direction), (swing, direction, extreme)

@@ -22,7 +22,7 @@ def warmup(length: int, deviations: float, stop: float) -> tuple[int, ...]:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     origin: float = 0.0
     mean: float = 0.0
     squares: float = 0.0
@@ -38,9 +38,9 @@ def step(
 ) -> tuple[State, tuple[float, float, float, float, float, float]]:
     """Fold one bar."""
     close = bars.close[i & bars.mask]
-    before = Bands(state.count, state.origin, state.mean, state.squares, state.peak)
+    before = Bands(state.age, state.origin, state.mean, state.squares, state.peak)
     bands, (upper, middle, lower, _, _) = bollinger(before, bars, i, length, deviations)
-    ranges, (reach,) = atr(Atr(state.count, state.close, state.range), bars, i, length)
+    ranges, (reach,) = atr(Atr(state.age, state.close, state.range), bars, i, length)
     side = state.side
     if side * (close - middle) >= 0.0:  # back at the middle, or flat; false while NaN
         side = 0.0
@@ -51,5 +51,5 @@ def step(
     entered = abs(side - state.side) * abs(side) > 0.0
     target = side if side != state.side else np.nan
     away = close - side * stop * reach if entered else np.nan
-    after = State(bands.count, bands.origin, bands.mean, bands.squares, bands.peak, ranges.close, ranges.mean, side)
+    after = State(bands.age, bands.origin, bands.mean, bands.squares, bands.peak, ranges.close, ranges.mean, side)
     return after, (target, np.nan, np.nan, away, np.nan, np.nan)

@@ -18,7 +18,7 @@ def warmup() -> tuple[int, ...]:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
 
 
 @kernel

@@ -29,7 +29,7 @@ def memory(entry: int, leave: int) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     place: int = 0
     top: float = 0.0
     bottom: float = 0.0
@@ -46,7 +46,7 @@ def step(
     state: State, memory: Floats, bars: Bars, i: int, entry: int, leave: int
 ) -> tuple[State, tuple[float, float, float, float, float, float]]:
     """Fold one bar."""
-    close, count = bars.close[i & bars.mask], state.count
+    close, count = bars.close[i & bars.mask], state.age
     far = Channel(count, state.place, state.top, state.bottom)
     near = Channel(count, state.near_place, state.near_top, state.near_bottom)
     far, (upper, _, lower) = donchian(far, memory[: 2 * entry], bars, i, entry)

@@ -20,7 +20,7 @@ def warmup(fast: int, slow: int, signal: int) -> tuple[int, ...]:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     quick: float = 0.0
     calm: float = 0.0
     mean: float = 0.0
@@ -32,9 +32,9 @@ def step(
     state: State, bars: Bars, i: int, fast: int, slow: int, signal: int
 ) -> tuple[State, tuple[float, float, float, float, float, float]]:
     """Fold one bar."""
-    before = Macd(state.count, state.quick, state.calm, state.mean)
+    before = Macd(state.age, state.quick, state.calm, state.mean)
     averages, (_, _, histogram) = macd(before, bars, i, fast, slow, signal)
     side = 1.0 if histogram > 0.0 else (-1.0 if histogram < 0.0 else state.side)
     target = side if side != state.side else np.nan
-    after = State(averages.count, averages.quick, averages.calm, averages.mean, side)
+    after = State(averages.age, averages.quick, averages.calm, averages.mean, side)
     return after, (target, np.nan, np.nan, np.nan, np.nan, np.nan)

@@ -34,7 +34,7 @@ def memory(left: int, right: int, **_: float) -> int:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     close: float = 0.0
     gain: float = 0.0
     loss: float = 0.0
@@ -99,7 +99,7 @@ def step(
     stop: float,
 ) -> tuple[State, tuple[float, float, float, float, float, float]]:
     """Fold one bar."""
-    count, close, then = state.count, bars.close[i & bars.mask], (i - right) & bars.mask
+    count, close, then = state.age, bars.close[i & bars.mask], (i - right) & bars.mask
     strength, (value,) = rsi(Rsi(count, state.close, state.gain, state.loss), bars, i, length)
     ranges, (reach,) = atr(Atr(count, state.close, state.range), bars, i, length)
     memory[count % (left + right + 1)] = value

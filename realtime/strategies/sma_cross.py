@@ -20,9 +20,9 @@ def warmup(fast: int, slow: int) -> tuple[int, ...]:
 class State(NamedTuple):
     """What the next step needs."""
 
-    fast_count: int = 0
+    fast_age: int = 0
     fast_mean: float = 0.0
-    slow_count: int = 0
+    slow_age: int = 0
     slow_mean: float = 0.0
     side: float = 0.0
 
@@ -32,9 +32,9 @@ def step(
     state: State, bars: Bars, i: int, fast: int, slow: int
 ) -> tuple[State, tuple[float, float, float, float, float, float]]:
     """Fold one bar."""
-    quick, (high,) = sma(Sma(state.fast_count, state.fast_mean), bars, i, fast)
-    calm, (low,) = sma(Sma(state.slow_count, state.slow_mean), bars, i, slow)
+    quick, (high,) = sma(Sma(state.fast_age, state.fast_mean), bars, i, fast)
+    calm, (low,) = sma(Sma(state.slow_age, state.slow_mean), bars, i, slow)
     side = 1.0 if high > low else (-1.0 if high < low else state.side)  # NaN while warming up compares false
     target = side if side != state.side else np.nan
-    after = State(quick.count, quick.mean, calm.count, calm.mean, side)
+    after = State(quick.age, quick.mean, calm.age, calm.mean, side)
     return after, (target, np.nan, np.nan, np.nan, np.nan, np.nan)

@@ -20,7 +20,7 @@ def warmup(length: int, factor: float) -> tuple[int, ...]:
 class State(NamedTuple):
     """What the next step needs."""
 
-    count: int = 0
+    age: int = 0  # bars folded so far
     close: float = 0.0
     mean: float = 0.0
     upper: float = 0.0
@@ -34,11 +34,11 @@ def step(
     state: State, bars: Bars, i: int, length: int, factor: float
 ) -> tuple[State, tuple[float, float, float, float, float, float]]:
     """Fold one bar."""
-    before = Trend(state.count, state.close, state.mean, state.upper, state.lower, state.direction)
+    before = Trend(state.age, state.close, state.mean, state.upper, state.lower, state.direction)
     trend, (band, _) = supertrend(before, bars, i, length, factor)
     turned = trend.direction != state.direction
     side = trend.direction if turned else state.side
     target = side if turned else np.nan
     stop = band if side != 0.0 else np.nan
-    after = State(trend.count, trend.close, trend.mean, trend.upper, trend.lower, trend.direction, side)
+    after = State(trend.age, trend.close, trend.mean, trend.upper, trend.lower, trend.direction, side)
     return after, (target, np.nan, np.nan, stop, np.nan, np.nan)
