@@ -19,31 +19,30 @@ RESULTS = Path(__file__).parent / "results.json"
 
 
 def names() -> list[str]:
-    found = []
-    for module in pkgutil.iter_modules(bench.__path__):
-        source = (Path(__file__).parent / f"{module.name}.py").read_text()
-        if "\ndef run(" in source:
-            found.append(module.name)
-    return found
+    """Return the modules here that define `run`; their text is searched, as importing one may take seconds."""
+    modules = [module.name for module in pkgutil.iter_modules(bench.__path__)]
+    return [name for name in modules if "\ndef run(" in (Path(__file__).parent / f"{name}.py").read_text()]
 
 
 def table(rows: list[bench.Row]) -> Table:
-    made = Table("what", "measured", "bar", "peers in the same run", "holds", title="make bench")
+    """Return the figures as a table for the terminal."""
+    grid = Table("what", "measured", "bar", "peers in the same run", "holds", title="make bench")
     for row in rows:
         peers = ", ".join(f"{name} {value:,.4g}" for name, value in row.get("peers", {}).items())
         holds = {True: "[green]yes", False: "[red]no", None: ""}[row.get("met")]
-        made.add_row(row["what"], f"{row['value']:,.4g} {row['unit']}", row.get("bar", ""), peers, holds)
-    return made
+        grid.add_row(row["what"], f"{row['value']:,.4g} {row['unit']}", row.get("bar", ""), peers, holds)
+    return grid
 
 
-def main(wanted: list[str]) -> None:
+def main(selection: list[str]) -> None:
+    """Run the selected benchmarks, or all; results of the others stay in the file."""
     console = Console()
-    unknown = set(wanted) - set(names())
+    unknown = set(selection) - set(names())
     if unknown:
         sys.exit(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(names())}")
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     measured = results.setdefault("measured", {})
-    for name in wanted or names():
+    for name in selection or names():
         console.print(f"[bold]{name}[/bold] …")
         started = time.time()
         rows = importlib.import_module(f"bench.{name}").run()

@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+from backtesting import Backtest, Strategy
 
 from assets.backtests.costs import Slippage, terms_of
 from assets.backtests.history import History
@@ -25,13 +26,15 @@ BARS, THEIRS, ROUNDS = 525_600, 52_560, 5
 
 
 def year() -> History:
-    made = walk(BARS)
+    """Return a random walk of 525,600 minutes that begins with 2023."""
+    candles = walk(BARS)
     at = 1_672_531_200_000_000 + Timeframe.M1.microseconds * np.arange(BARS)
-    bars = np.stack([made[name] for name in NAMES[1:]])[None]
+    bars = np.stack([candles[name] for name in NAMES[1:]])[None]
     return History(("BTC-USDT",), Timeframe.M1, at, bars, 0, "a random walk", int(at[-1]) + Timeframe.M1.microseconds)
 
 
 def ours(history: History) -> tuple[Result, dict[str, float]]:
+    """Return a backtest as a user runs it, folding the strategy included, and all its metrics."""
     terms = terms_of("binance", perpetual=False, slippage=Slippage())
     result = backtest(history, orders_of(strategy("rsi_divergence"), history), terms, 10_000.0, Sizing("fraction", 0.5))
     return result, measure(result)
@@ -39,12 +42,10 @@ def ours(history: History) -> tuple[Result, dict[str, float]]:
 
 def theirs(history: History, orders: Floats) -> float:
     """Return the seconds that backtesting.py takes for THEIRS bars."""
-    from backtesting import Backtest, Strategy  # noqa: PLC0415  # takes seconds to load, and only here
-
     columns = {name.capitalize(): history.bars[0, k, :THEIRS] for k, name in enumerate(NAMES[1:])}
     frame = pd.DataFrame(columns, index=pd.to_datetime(history.opened_at[:THEIRS], unit="us"))
 
-    class Followed(Strategy):  # type: ignore[misc]  # backtesting has no types
+    class Follower(Strategy):
         def init(self) -> None:
             self.targets, self.stops = orders[0, :THEIRS], orders[3, :THEIRS]
 
@@ -58,9 +59,9 @@ def theirs(history: History, orders: Floats) -> float:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        made = Backtest(frame, Followed, cash=1e9, commission=0.001, spread=0.0002)
+        simulation = Backtest(frame, Follower, cash=1e9, commission=0.001, spread=0.0002)
         started = time.perf_counter()
-        made.run()
+        simulation.run()
         return time.perf_counter() - started
 
 
@@ -78,12 +79,19 @@ def run() -> list[Row]:
     trades = len(result.expected.trades["pnl"])
     return [
         {
-            "what": f"backtest: rsi_divergence, a year of 1m bars, {trades:,} trades, all metrics", "value": seconds,
-            "unit": "s", "bar": "<= 1 s", "met": seconds <= 1.0,
+            "what": f"backtest: rsi_divergence, a year of 1m bars, {trades:,} trades, all metrics",
+            "value": seconds,
+            "unit": "s",
+            "bar": "<= 1 s",
+            "met": seconds <= 1.0,
         },
         {
-            "what": "backtest: the same, bars a second", "value": BARS / seconds, "unit": "bars/s",
-            "bar": ">= 20x backtesting.py", "peers": {"backtesting.py": pace}, "ratio": BARS / seconds / pace,
+            "what": "backtest: the same, bars a second",
+            "value": BARS / seconds,
+            "unit": "bars/s",
+            "bar": ">= 20x backtesting.py",
+            "peers": {"backtesting.py": pace},
+            "ratio": BARS / seconds / pace,
             "met": BARS / seconds >= 20.0 * pace,
         },
-    ]  # fmt: skip
+    ]

@@ -24,16 +24,17 @@ import httpx
 WRITERS = 4
 ROWS = 50
 TABLE = (
-    "CREATE TABLE IF NOT EXISTS kept (writer UInt8, number UInt64, name String) "
+    "CREATE TABLE IF NOT EXISTS entries (writer UInt8, number UInt64, name String) "
     "ENGINE = MergeTree ORDER BY (writer, number)"
 )
 COUNT = (
     "SELECT writer, count(), uniqExact(number), max(number), countIf(name != repeat(toString(number), 3)) "
-    "FROM kept GROUP BY writer ORDER BY writer"
+    "FROM entries GROUP BY writer ORDER BY writer"
 )
 
 
 def free_port() -> int:
+    """Return a port that is free now; the server binds it again after every kill."""
     for port in range(21400, 21499):
         with socket.socket() as trial, suppress(OSError):
             trial.bind(("127.0.0.1", port))
@@ -42,10 +43,11 @@ def free_port() -> int:
 
 
 def start(path: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start the server on this directory, without the settings of whoever runs this; its log stands beside it."""
     command = [sys.executable, "-P", "-m", "infra.local.clickhouse", "--path", str(path), "--port", str(port)]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("CAP_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CAP_")}
     with path.with_suffix(".log").open("ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=clean)
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
 
 def wait_until_ready(server: subprocess.Popen[bytes], url: str) -> None:
@@ -62,45 +64,46 @@ def wait_until_ready(server: subprocess.Popen[bytes], url: str) -> None:
 
 @dataclass
 class Writer:
-    """Inserts batches in order for ever, each until it is acknowledged; `acknowledged` counts rows."""
+    """Inserts batches in order until it is stopped, each again until it is acknowledged; `acknowledged` counts rows."""
 
     name: int
     url: str
     stop: threading.Event
     acknowledged: int = 0
-    repeated: int = 0
-    refused: list[str] = field(default_factory=list)
+    repetitions: int = 0
+    refusals: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         client = httpx.Client(trust_env=False, timeout=30)
         while not self.stop.is_set():
             first = self.acknowledged
             body = "".join(f"{self.name},{k},{str(k) * 3}\n" for k in range(first, first + ROWS))
-            query = {"query": "INSERT INTO kept FORMAT CSV", "insert_deduplication_token": f"{self.name}:{first}"}
+            query = {"query": "INSERT INTO entries FORMAT CSV", "insert_deduplication_token": f"{self.name}:{first}"}
             try:
                 answer = client.post(self.url, params=query, content=body)
             except httpx.TransportError:
-                self.repeated += 1
+                self.repetitions += 1
                 time.sleep(0.2)  # a refused connection costs the CPU that the start needs
                 continue
             if answer.status_code == 200:
                 self.acknowledged += ROWS
             else:
-                self.refused.append(answer.text[:300])
+                self.refusals.append(answer.text[:300])
                 self.stop.set()
         client.close()
 
 
 def counts(url: str) -> dict[int, tuple[int, ...]]:
+    """Return by writer: rows, distinct numbers, the largest number, rows whose name does not fit their number."""
     lines = httpx.post(url, content=COUNT, trust_env=False, timeout=60).raise_for_status().text.splitlines()
     return {int(cells[0]): tuple(map(int, cells[1:])) for cells in (line.split("\t") for line in lines)}
 
 
-def check(found: dict[int, tuple[int, ...]], writers: list[Writer]) -> dict[str, int]:
+def check(table_counts: dict[int, tuple[int, ...]], writers: list[Writer]) -> dict[str, int]:
     """Return how many rows are lost, doubled, wrong; at most one batch a writer may be stored unacknowledged."""
     total = {"lost": 0, "doubled": 0, "wrong": 0, "unknown": 0}
     for writer in writers:
-        rows, distinct, last, wrong = found.get(writer.name, (0, 0, -1, 0))
+        rows, distinct, last, wrong = table_counts.get(writer.name, (0, 0, -1, 0))
         total["lost"] += max(0, writer.acknowledged - distinct) + (last + 1 - distinct if rows else 0)
         total["doubled"] += rows - distinct
         total["wrong"] += wrong
@@ -118,8 +121,7 @@ def run_kills(kills: int, directory: Path, seed: int = 1) -> dict[str, object]:
     httpx.post(url, content=TABLE, trust_env=False).raise_for_status()
     writers = [Writer(k, url, stop) for k in range(WRITERS)]
     threads = [threading.Thread(target=writer.run) for writer in writers]
-    totals = {"lost": 0, "doubled": 0, "wrong": 0, "unknown": 0}
-    starts: list[float] = []
+    lost, restart_seconds = 0, []
     try:
         for thread in threads:
             thread.start()
@@ -127,29 +129,38 @@ def run_kills(kills: int, directory: Path, seed: int = 1) -> dict[str, object]:
             time.sleep(random_.uniform(0.0, 0.5))
             server.send_signal(signal.SIGKILL)
             server.wait()
-            before = [writer.acknowledged for writer in writers]
-            begun = time.monotonic()
+            acknowledged = {writer.name: writer.acknowledged for writer in writers}
+            restart_at = time.monotonic()
             server = start(path, port)
             wait_until_ready(server, url)
-            starts.append(time.monotonic() - begun)
-            found = counts(url)
-            for writer, acknowledged in zip(writers, before, strict=True):
-                totals["lost"] += max(0, acknowledged - found.get(writer.name, (0, 0))[1])
+            restart_seconds.append(time.monotonic() - restart_at)
+            lost += missing(counts(url), acknowledged)
     finally:
         stop.set()
         for thread in threads:
             thread.join()
         if server.poll() is None:
-            end = check(counts(url), writers)
+            totals = check(counts(url), writers)
             server.kill()
             server.wait()
+    totals["lost"] += lost
+    return {"kills": kills, **totals, **course(writers, restart_seconds)}
+
+
+def missing(table_counts: dict[int, tuple[int, ...]], acknowledged: dict[int, int]) -> int:
+    """Return how many rows that were acknowledged before the kill are not there after it."""
+    return sum(max(0, rows - table_counts.get(name, (0, 0))[1]) for name, rows in acknowledged.items())
+
+
+def course(writers: list[Writer], restart_seconds: list[float]) -> dict[str, object]:
+    """Return what the writers went through, and how long the restarts took."""
     return {
-        "kills": kills, **{name: totals[name] + end[name] for name in totals},
         "acknowledged": sum(writer.acknowledged for writer in writers),
-        "inserts_cut_off": sum(writer.repeated for writer in writers),
-        "refused": [text for writer in writers for text in writer.refused],
-        "restart_seconds_median": sorted(starts)[len(starts) // 2], "restart_seconds_most": max(starts),
-    }  # fmt: skip
+        "inserts_cut_off": sum(writer.repetitions for writer in writers),
+        "refused": [text for writer in writers for text in writer.refusals],
+        "restart_seconds_median": sorted(restart_seconds)[len(restart_seconds) // 2],
+        "restart_seconds_most": max(restart_seconds),
+    }
 
 
 def main() -> None:
@@ -158,9 +169,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        found = run_kills(options.kills, Path(directory), options.seed)
-    print(json.dumps(found))
-    if found["lost"] or found["doubled"] or found["wrong"] or found["unknown"] or found["refused"]:
+        report = run_kills(options.kills, Path(directory), options.seed)
+    print(json.dumps(report))
+    if any(report[fault] for fault in ("lost", "doubled", "wrong", "unknown", "refused")):
         raise SystemExit(1)
 
 

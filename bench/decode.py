@@ -14,7 +14,7 @@ from typing import Any
 
 import ccxt.pro
 from cryptofeed.exchanges import OKX, BinanceFutures, Bybit
-from yapic import json as yapic  # type: ignore[import-untyped]  # cryptofeed's reader has no stubs
+from yapic import json as yapic
 
 from bench import Row
 from ingestion.decoding.batch import load_scanner
@@ -42,11 +42,13 @@ FEEDS: dict[str, Any] = {"binance": BinanceFutures, "bybit": Bybit, "okx": OKX}
 
 
 def frames_of(name: str) -> list[bytes]:
-    values = ({"at": AT + n, "n": n + 1, "price": f"{27_000 + n % 997}.{n % 90 + 10}"} for n in range(FRAMES))
-    return [(TEMPLATES[name] % one).encode() for one in values]
+    """Return frames of one trade each, no two alike."""
+    trades = ({"at": AT + n, "n": n + 1, "price": f"{27_000 + n % 997}.{n % 90 + 10}"} for n in range(FRAMES))
+    return [(TEMPLATES[name] % trade).encode() for trade in trades]
 
 
 def ours(name: str) -> Work:
+    """Return our decoder, which has to give a trade for every frame."""
     exchange = exchanges()[name]()
 
     def work(frames: list[bytes]) -> None:
@@ -60,62 +62,74 @@ def ours(name: str) -> Work:
 
 
 def by_ccxt(name: str) -> Work:
+    """Return the parser of ccxt.pro, with the market that it would look up."""
     exchange = getattr(ccxt.pro, name)()
     market = exchange.safe_market("BTC-USDT" if name == "okx" else "BTCUSDT")
     parse = exchange.parse_trade if name == "okx" else exchange.parse_ws_trade
 
     def work(frames: list[bytes]) -> None:
         for frame in frames:
-            read = json.loads(frame)
-            for one in read.get("data", [read]):
-                parse(one, market)
+            message = json.loads(frame)
+            for trade in message.get("data", [message]):
+                parse(trade, market)
 
     return work
 
 
 def by_cryptofeed(name: str) -> Work:
+    """Return cryptofeed's parser of a trade message, called without a connection."""
     feed = FEEDS[name]
     symbols = {"BTCUSDT": "BTC-USDT", "BTC-USDT": "BTC-USDT"}
 
     async def callback(*_: object) -> None:
         """Take a trade, as a user of cryptofeed would."""
 
-    bound = SimpleNamespace(
-        id=feed.id, exchange_symbol_to_std_symbol=symbols.__getitem__, timestamp_normalize=feed.timestamp_normalize,
+    unconnected = SimpleNamespace(  # all that the method asks its feed for
+        id=feed.id,
+        exchange_symbol_to_std_symbol=symbols.__getitem__,
+        timestamp_normalize=feed.timestamp_normalize,
         callback=callback,
-    )  # fmt: skip
-    further = ("linear",) if name == "bybit" else ()
+    )
+    contract = ("linear",) if name == "bybit" else ()
 
     async def read(frames: list[bytes]) -> None:
         for frame in frames:
-            await feed._trade(bound, yapic.loads(frame, parse_float=str), 1.0, *further)  # noqa: SLF001 - the parser
+            message = yapic.loads(frame, parse_float=str)
+            await feed._trade(unconnected, message, 1.0, *contract)  # noqa: SLF001 - the parser has no public name
 
     return lambda frames: asyncio.run(read(frames))
 
 
 def seconds(work: Work, frames: list[bytes]) -> float:
+    """Return the CPU seconds of this process."""
     began = time.process_time()
     work(frames)
     return time.process_time() - began
 
 
 def run() -> list[Row]:
-    load_scanner()
     """Measure each exchange; the three take turns, the median round counts, in CPU time of one core."""
+    load_scanner()
     rows: list[Row] = []
     for name in TEMPLATES:
         frames = frames_of(name)
         works = {"ours": ours(name), "ccxt": by_ccxt(name), "cryptofeed": by_cryptofeed(name)}
-        taken: dict[str, list[float]] = {who: [] for who in works}
+        times: dict[str, list[float]] = {library: [] for library in works}
         for _ in range(ROUNDS):
-            for who, work in works.items():
-                taken[who].append(seconds(work, frames))
-        rate = {who: FRAMES / statistics.median(each) for who, each in taken.items()}
+            for library, work in works.items():
+                times[library].append(seconds(work, frames))
+        rate = {library: FRAMES / statistics.median(rounds) for library, rounds in times.items()}
         mine, ccxts, feeds = rate["ours"], rate["ccxt"], rate["cryptofeed"]
-        rows.append({
-            "what": f"decode {name} trade frames", "value": mine, "unit": "frames/s",
-            "bar": f">= {BAR:,.0f}/s, >= 10x ccxt, >= 2x cryptofeed", "peers": {"ccxt": ccxts, "cryptofeed": feeds},
-            "ratio": mine / ccxts, "met": mine >= BAR and mine >= 10 * ccxts and mine >= 2 * feeds,
-            "note": f"{mine / ccxts:.1f}x ccxt, {mine / feeds:.1f}x cryptofeed; batches of {BATCH}",
-        })  # fmt: skip
+        rows.append(
+            {
+                "what": f"decode {name} trade frames",
+                "value": mine,
+                "unit": "frames/s",
+                "bar": f">= {BAR:,.0f}/s, >= 10x ccxt, >= 2x cryptofeed",
+                "peers": {"ccxt": ccxts, "cryptofeed": feeds},
+                "ratio": mine / ccxts,
+                "met": mine >= BAR and mine >= 10 * ccxts and mine >= 2 * feeds,
+                "note": f"{mine / ccxts:.1f}x ccxt, {mine / feeds:.1f}x cryptofeed; batches of {BATCH}",
+            }
+        )
     return rows

@@ -61,7 +61,7 @@ def fill(url: str, trades: int, per_second: int = 200, seed: int = 1) -> None:
 
 
 def work(url: str, directory: Path, every_seconds: float) -> None:
-    """Fold the log to its end as it is now."""
+    """Fold the log from the last checkpoint to its end, with a checkpoint every so many seconds."""
     engine, log, pipeline = Engine(lateness=2 * SECOND, window=600 * SECOND), ValkeyLog(url), Pipeline(url)
     store = RedisWriter(pipeline, engine.board, simulated=True)
     loop = Loop(engine, log, store, [0], Checkpointer(directory, "code", "settings", every_seconds), None)
@@ -72,7 +72,7 @@ def work(url: str, directory: Path, every_seconds: float) -> None:
 
 
 def spawn(url: str, directory: Path, every_seconds: float) -> int:
-    """Fork a worker; return its process id."""
+    """Fork a worker; return its process id. It leaves by `_exit`, so that none of the parent's clean-up runs twice."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -87,7 +87,7 @@ def spawn(url: str, directory: Path, every_seconds: float) -> int:
 def digest(url: str) -> dict[str, str]:
     """Return the SHA-256 of every output: topics by their payloads, keys by their content."""
     client = redis.Redis.from_url(url)
-    found = {}
+    digests = {}
     for key in sorted(client.keys("*")):
         name, hashed = key.decode(), hashlib.sha256()
         kind = client.type(key)
@@ -103,58 +103,62 @@ def digest(url: str) -> dict[str, str]:
             hashed.update(repr(sorted(client.hgetall(key).items())).encode())
         elif kind == b"set":
             hashed.update(repr(sorted(client.smembers(key))).encode())
-        found[name] = hashed.hexdigest()
+        digests[name] = hashed.hexdigest()
     client.close()
-    return found
+    return digests
 
 
 def wipe(url: str, directory: Path) -> None:
     """Remove all outputs and checkpoints."""
     client = redis.Redis.from_url(url)
-    gone = [key for key in client.keys("*") if key.decode() != INPUT]
-    for start in range(0, len(gone), 500):
-        client.delete(*gone[start : start + 500])
+    keys = [key for key in client.keys("*") if key.decode() != INPUT]
+    for start in range(0, len(keys), 500):
+        client.delete(*keys[start : start + 500])
     client.close()
     shutil.rmtree(directory)
     directory.mkdir()
 
 
 def kill_loop(url: str, directory: Path, kills: int, *, every_seconds: float, seed: int = 7) -> dict[str, object]:
-    """Kill workers until there were so many kills and the last replay has ended; compare each replay's outputs."""
+    """Kill workers `kills` times at random instants and let the last replay end; compare the outputs of each replay."""
     chance = random.Random(seed)
     began = time.monotonic()
     wait(spawn(url, directory, every_seconds))
     undisturbed, alone = digest(url), time.monotonic() - began
-    done = replays = differing = 0
-    while done < kills:
+    count = replays = differing = 0
+    while count < kills:
         wipe(url, directory)
         while True:
             child = spawn(url, directory, every_seconds)
-            if done < kills:
+            if count < kills:
                 time.sleep(min(alone, 3.0) * chance.random() ** 2)
                 os.kill(child, signal.SIGKILL)
                 if not killed(child):
                     break
-                done += 1
+                count += 1
             else:
                 wait(child)
                 break
         replays += 1
         differing += digest(url) != undisturbed
     return {
-        "kills": done, "replays": replays, "differing": differing, "outputs": len(undisturbed),
-        "seconds": round(time.monotonic() - began, 1), "undisturbed_seconds": round(alone, 2),
-    }  # fmt: skip
+        "kills": count,
+        "replays": replays,
+        "differing": differing,
+        "outputs": len(undisturbed),
+        "seconds": round(time.monotonic() - began, 1),
+        "undisturbed_seconds": round(alone, 2),
+    }
 
 
 def wait(child: int) -> None:
-    """Wait for a worker that must succeed."""
+    """Wait for a worker to end; end this process, too, if it failed."""
     if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
         raise SystemExit("a worker failed; its traceback is above")
 
 
 def killed(child: int) -> bool:
-    """Tell whether a worker died of the signal; False if it had ended well before."""
+    """Whether a worker died of the signal; False if it had already folded all and ended."""
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code > 0:
         raise SystemExit("a worker failed; its traceback is above")
@@ -167,23 +171,20 @@ def main() -> None:
     parser.add_argument("--trades", type=int, default=2_000_000)
     parser.add_argument("--per-second", type=int, default=1000, help="trades per second of the exchanges' time")
     parser.add_argument("--port", type=int, default=24010)
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         (directory / "engine").mkdir()
-        command = [get_binary_path(), "--port", given.port, "--dir", directory, "--appendonly", "no", "--save", ""]
+        command = [get_binary_path(), "--port", options.port, "--dir", directory, "--appendonly", "no", "--save", ""]
         with (directory / "valkey.log").open("wb") as log:
             server = subprocess.Popen([*map(str, command)], stdout=log, stderr=log)
         try:
-            url = f"redis://127.0.0.1:{given.port}/0"
+            url = f"redis://127.0.0.1:{options.port}/0"
             time.sleep(1)
             rehearse()
-            fill(url, given.trades, given.per_second)
-            print(
-                json.dumps(
-                    {"trades": given.trades, **kill_loop(url, directory / "engine", given.kills, every_seconds=0.5)}
-                )
-            )
+            fill(url, options.trades, options.per_second)
+            report = kill_loop(url, directory / "engine", options.kills, every_seconds=0.5)
+            print(json.dumps({"trades": options.trades, **report}))
         finally:
             server.kill()
             server.wait()

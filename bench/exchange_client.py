@@ -17,7 +17,7 @@ SYMBOLS = {"binance": "BTCUSDT", "bybit": "BTCUSDT", "okx": "BTC-USDT"}
 
 
 def subscription(exchange: str, symbol: str) -> dict[str, Any]:
-    """Ask for the trades of a symbol."""
+    """Return the request for the trades of a symbol, as the exchange names it."""
     return {
         "binance": {"method": "SUBSCRIBE", "params": [f"{symbol.lower()}@trade"], "id": 1},
         "bybit": {"op": "subscribe", "args": [f"publicTrade.{symbol}"], "req_id": "1"},
@@ -26,7 +26,7 @@ def subscription(exchange: str, symbol: str) -> dict[str, Any]:
 
 
 def trades_of(exchange: str, message: dict[str, Any]) -> list[tuple[str, str, str, int, bool]]:
-    """Read (id, price, quantity, milliseconds, taker buys) of the trades in a message."""
+    """Return the trades in a message as (id, price, quantity, milliseconds, whether the taker buys)."""
     if exchange == "binance":
         if message.get("e") != "trade":
             return []
@@ -39,7 +39,7 @@ def trades_of(exchange: str, message: dict[str, Any]) -> list[tuple[str, str, st
 
 
 class Raw:
-    """One connection to an exchange."""
+    """One WebSocket connection to an exchange; every wait for a frame ends after 15 s."""
 
     def __init__(self, exchange: str, websocket: aiohttp.ClientWebSocketResponse) -> None:
         self.exchange, self.websocket = exchange, websocket
@@ -62,10 +62,11 @@ class Raw:
         return message
 
     async def trades(self, count: int) -> list[tuple[str, str, str, int, bool]]:
-        found: list[tuple[str, str, str, int, bool]] = []
-        while len(found) < count:
-            found += trades_of(self.exchange, await self.message())
-        return found
+        """Return at least `count` trades; messages are read to their end, so there may be more."""
+        rows: list[tuple[str, str, str, int, bool]] = []
+        while len(rows) < count:
+            rows += trades_of(self.exchange, await self.message())
+        return rows
 
     async def subscribe(self) -> None:
         """Subscribe to BTC-USDT's trades and read the answer."""
@@ -76,7 +77,7 @@ class Raw:
 
 @asynccontextmanager
 async def connected(simulator: Simulator, exchange: str, path: str | None = None) -> AsyncIterator[Raw]:
-    """Connect, without any subscription."""
+    """Connect to an exchange of the simulator and subscribe to nothing; OKX on the path that has its trades."""
     path = path or {**SOCKETS, "okx": "/okx/ws/v5/business"}[exchange]
     async with (
         aiohttp.ClientSession() as session,
@@ -97,8 +98,8 @@ async def get(simulator: Simulator, path: str, **query: object) -> tuple[int, An
 
 
 def truth(simulator: Simulator, exchange: str, symbol: str = "BTC-USDT") -> list[tuple[str, str, str, int, bool]]:
-    """Return what traded: (id, price, quantity, milliseconds, taker buys)."""
-    listing = next(one for one in simulator.listings if (one.exchange, one.symbol) == (exchange, symbol))
+    """Return all trades of a symbol from the simulator's own tape, in the form of `trades_of`."""
+    listing = next(market for market in simulator.listings if (market.exchange, market.symbol) == (exchange, symbol))
     return [
         (_identity(exchange, t.id), listing.price(t.price), listing.quantity(t.quantity), t.at, t.taker_buys)
         for t in listing.tape.rows(0, len(listing.tape))
@@ -110,11 +111,11 @@ def _identity(exchange: str, identity: int) -> str:
 
 
 def scenario(exchange: str, work: Callable[[Simulator, Raw], Any], **options: Any) -> Any:
-    """Run something with a simulator and a connection on which trades of BTC-USDT come."""
+    """Run `work` with a simulator and a connection on which trades of BTC-USDT come; return what it returns."""
 
     async def run() -> Any:
-        given = {"rate": 400, "symbols": 2, "perpetuals": False} | options
-        async with simulator.run(**given) as exchanges, connected(exchanges, exchange) as raw:
+        settings = {"rate": 400, "symbols": 2, "perpetuals": False} | options
+        async with simulator.run(**settings) as exchanges, connected(exchanges, exchange) as raw:
             await raw.subscribe()
             await raw.trades(2)
             return await work(exchanges, raw)

@@ -26,6 +26,7 @@ BITS = (b"\xff", b"\x00", b"1e400", b"NaN", b'\\ud800"', b"[" * 50, b"-", b"null
 
 
 def mutated(frame: bytes, dice: random.Random) -> bytes:
+    """Return the frame after one to three accidents: a byte changed, cut out, repeated, put in, or the end cut off."""
     raw = bytearray(frame)
     for _ in range(dice.randint(1, 3)):
         at = dice.randrange(len(raw) + 1)
@@ -44,29 +45,32 @@ def mutated(frame: bytes, dice: random.Random) -> bytes:
 
 
 def fuzz(name: str, count: int, seed: int, size: int = 16) -> bool:
+    """Decode `count` mutated frames of an exchange, print what came of it, and return whether the bars hold."""
     exchange, dice, process = exchanges()[name](), random.Random(f"{name}{seed}"), psutil.Process()
-    slowest, raised, used, before = 0.0, 0, 0, 0
-    for done in range(0, count, size):
+    slowest, exceptions, usable, early_bytes = 0.0, 0, 0, 0
+    for start in range(0, count, size):
         frames = [mutated(FRAMES[name], dice) for _ in range(size)]
         began = time.thread_time()
         try:
-            used += len(exchange.decode(frames, [1] * size).trades)
-        except Exception as error:  # noqa: BLE001 - any exception is what we look for
-            raised += 1
+            usable += len(exchange.decode(frames, [1] * size).trades)
+        except Exception as error:  # noqa: BLE001 - any exception is a finding
+            exceptions += 1
             print(name, "raised", repr(error), frames)
         slowest = max(slowest, time.thread_time() - began)
-        if done // size == count // size // 10:
-            before = process.memory_info().rss
-    grown = (process.memory_info().rss - before) / 1e6
-    print(f"{name}: {count:,} frames, {used:,} usable, {raised} exceptions, "
-          f"slowest call of {size} frames {slowest * 1e3:.2f} ms CPU, RSS grew {grown:.1f} MB")  # fmt: skip
-    return raised == 0 and slowest < 0.05 and grown <= 20
+        if start // size == count // size // 10:
+            early_bytes = process.memory_info().rss
+    growth = (process.memory_info().rss - early_bytes) / 1e6  # since a tenth of the frames: caches are full by then
+    print(
+        f"{name}: {count:,} frames, {usable:,} usable, {exceptions} exceptions, "
+        f"slowest call of {size} frames {slowest * 1e3:.2f} ms CPU, RSS grew {growth:.1f} MB"
+    )
+    return exceptions == 0 and slowest < 0.05 and growth <= 20
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=1_000_000, help="mutated frames of each exchange")
     parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
+    options = parser.parse_args()
     load_scanner()
-    sys.exit([fuzz(name, given.frames, given.seed) for name in FRAMES].count(False) > 0)
+    sys.exit([fuzz(name, options.frames, options.seed) for name in FRAMES].count(False) > 0)

@@ -14,11 +14,11 @@ import typer
 from bench.raw_socket import RawSocket, frame
 
 PING = frame(b'{"jsonrpc":"2.0","method":"ping","id":"alive"}')
-Case = tuple[bytes, set[int]]  # what is sent, and the codes of which one must come back
+Case = tuple[bytes, set[int]]  # the bytes on the wire, and the codes of which one must come back
 
 
 def json_case(draw: random.Random) -> Case:
-    """A message that no JSON-RPC call is; all of it inside one proper text frame."""
+    """Draw a text frame, proper itself, whose content is no valid JSON-RPC call."""
     parse, invalid, unknown, params = {-32700}, {-32600}, {-32601}, {-32602}
     good = {"jsonrpc": "2.0", "method": "subscribe", "params": ["ohlcv.BTCUSDT.1m"], "id": 1}
     kinds: list[Callable[[], tuple[str | bytes, set[int]]]] = [
@@ -51,9 +51,9 @@ def json_case(draw: random.Random) -> Case:
 
 
 def frame_case(draw: random.Random) -> Case:
-    """Frames that RFC 6455 forbids, or a server may refuse; each ends its connection."""
+    """Draw frames that RFC 6455 forbids, or a server may refuse; each ends its connection."""
     text = b'{"jsonrpc":"2.0","method":"ping","id":1}'
-    protocol, gone = {1002}, {1000, 1001, 1002, 1005, 1007, 1009}
+    protocol, any_close = {1002}, {1000, 1001, 1002, 1005, 1007, 1009}
     kinds: list[Callable[[], Case]] = [
         lambda: (frame(text, masked=False), protocol),
         lambda: (frame(text, rsv=draw.randrange(1, 8)), protocol),
@@ -73,13 +73,13 @@ def frame_case(draw: random.Random) -> Case:
         lambda: (frame(b"a", fin=False) + frame(b"", 0x0, fin=False) * 300, {3010}),
         lambda: (frame(b"", 0x9) * 300, {3010}),
         lambda: (frame(b"", 0x8), {1005}),
-        lambda: (draw.randbytes(draw.randrange(2, 40)) + b"\x00" * 70_000, gone | {1003, 3010}),
+        lambda: (draw.randbytes(draw.randrange(2, 40)) + b"\x00" * 70_000, any_close | {1003, 3010}),
     ]
     return draw.choice(kinds)()
 
 
 def code_of(opcode: int, payload: bytes) -> int:
-    """Return the JSON-RPC error or close code of a frame; 0 of any other."""
+    """Return the code of a JSON-RPC error or of a close (1005 if it names none); 0 of any other frame."""
     if opcode == 0x8:
         return int.from_bytes(payload[:2], "big") if payload else 1005
     if opcode != 0x1:
@@ -89,10 +89,9 @@ def code_of(opcode: int, payload: bytes) -> int:
 
 
 def fuzz(port: int, frames: int, seed: int = 1) -> Counter[int]:
-    """Send so many cases; raise on the first wrong answer. Return how often each code came."""
+    """Send `frames` cases, raise on the first wrong answer, and return how often each code came."""
     draw, codes = random.Random(seed), Counter[int]()
-    sent = 0
-    while sent < frames:
+    for _ in range(0, frames, 20):  # 19 messages and the frame that ends their connection
         cases = [json_case(draw) for _ in range(19)]
         with contextlib.closing(RawSocket(port)) as connection:
             connection.send(b"".join(data for data, _ in cases))
@@ -104,17 +103,16 @@ def fuzz(port: int, frames: int, seed: int = 1) -> Counter[int]:
             while code < 1000:
                 code = code_of(*connection.read())
             codes[expect(code, allowed, data)] += 1
-        sent += 20
     with contextlib.closing(RawSocket(port)) as last:
         last.send(PING)
         assert json.loads(last.read()[1])["id"] == "alive"
     return codes
 
 
-def expect(code: int, allowed: set[int], sent: bytes) -> int:
+def expect(code: int, allowed: set[int], wire: bytes) -> int:
     """Return the code; raise when it is none of the allowed."""
     if code not in allowed:
-        raise AssertionError(f"{code} instead of {allowed} for {sent[:100].hex()}")
+        raise AssertionError(f"{code} instead of {allowed} for {wire[:100].hex()}")
     return code
 
 

@@ -102,21 +102,21 @@ TULIPY: dict[str, list[Work]] = {
 }
 
 
-def fold(one: Indicator) -> Work:
+def fold(indicator: Indicator) -> Work:
     """Return a batch that allocates its result, as TA-Lib's functions do."""
     zero, end = np.zeros(1, np.int64), np.full(1, BARS, np.int64)
 
     def work(candles: Columns) -> object:
-        out = np.empty((1, len(one.columns), BARS))
+        out = np.empty((1, len(indicator.columns), BARS))
         bars = [candles[name][None, :] for name in NAMES]
-        one.fold(one.initial()[None, :], 0, *bars, WHOLE, zero, zero, end, out, 0, True)
+        indicator.fold(indicator.initial()[None, :], 0, *bars, WHOLE, zero, zero, end, out, 0, True)
         return out
 
     return work
 
 
-def taken(work: list[Work], candles: Columns) -> float:
-    """Return nanoseconds a bar."""
+def time_a_bar(work: list[Work], candles: Columns) -> float:
+    """Return the nanoseconds of CPU that these calls take together, a bar."""
     started = time.thread_time()
     for part in work:
         part(candles)
@@ -126,33 +126,40 @@ def taken(work: list[Work], candles: Columns) -> float:
 def measure() -> dict[str, dict[str, float]]:
     """Return medians by indicator and library; the libraries take turns, so that a busy machine hits all alike."""
     candles = walk(BARS)
-    found = {one.name: one for one in indicators() if one.name in TALIB}
-    result = {}
-    for name, one in found.items():
-        works = {"ours": [fold(one)], "TA-Lib": TALIB[name]} | ({"tulipy": TULIPY[name]} if name in TULIPY else {})
+    shared = {indicator.name: indicator for indicator in indicators() if indicator.name in TALIB}
+    medians = {}
+    for name, indicator in shared.items():
+        works = {"ours": [fold(indicator)], "TA-Lib": TALIB[name]}
+        if name in TULIPY:
+            works["tulipy"] = TULIPY[name]
         times: dict[str, list[float]] = {library: [] for library in works}
         for _ in range(ROUNDS):
             for library, work in works.items():
-                times[library].append(taken(work, candles))
-        result[name] = {library: statistics.median(values) for library, values in times.items()}
-    return result
+                times[library].append(time_a_bar(work, candles))
+        medians[name] = {library: statistics.median(values) for library, values in times.items()}
+    return medians
 
 
 def run() -> list[Row]:
-    measured = measure()
+    medians = measure()
     rows = [
-        row(f"batch: {len(measured)} indicators that TA-Lib has, 1M candles, summed", measured, "at most TA-Lib"),
-        row("batch: those of them that tulipy has too", {n: m for n, m in measured.items() if "tulipy" in m}, ""),
+        row(f"batch: {len(medians)} indicators that TA-Lib has, 1M candles, summed", medians, "at most TA-Lib"),
+        row(
+            "batch: those of them that tulipy has too",
+            {name: times for name, times in medians.items() if "tulipy" in times},
+            "",
+        ),
     ]
-    return rows + [row(f"batch: {name}", {name: times}, "") for name, times in measured.items()]
+    return rows + [row(f"batch: {name}", {name: times}, "") for name, times in medians.items()]
 
 
-def row(what: str, measured: dict[str, dict[str, float]], bar: str) -> Row:
-    libraries = [name for name in ("ours", "TA-Lib", "tulipy") if all(name in one for one in measured.values())]
-    sums = {library: sum(one[library] for one in measured.values()) for library in libraries}
+def row(what: str, medians: dict[str, dict[str, float]], bar: str) -> Row:
+    """Return the sums of these indicators; a library that lacks one of them is no peer."""
+    libraries = [name for name in ("ours", "TA-Lib", "tulipy") if all(name in times for times in medians.values())]
+    sums = {library: sum(times[library] for times in medians.values()) for library in libraries}
     value = sums.pop("ours")
-    made: Row = {"what": what, "value": value, "unit": "ns a bar", "bar": bar, "peers": sums}
-    made["ratio"] = sums["TA-Lib"] / value
+    figure: Row = {"what": what, "value": value, "unit": "ns a bar", "bar": bar, "peers": sums}
+    figure["ratio"] = sums["TA-Lib"] / value
     if bar:
-        made["met"] = value <= sums["TA-Lib"]
-    return made
+        figure["met"] = value <= sums["TA-Lib"]
+    return figure

@@ -125,7 +125,7 @@ TALIPP_CANDLES: list[Callable[[], object]] = [
 
 
 class Ours:
-    """All indicators of all series, one call a candle."""
+    """All indicators of all series in our arrays; one call folds the candle of a minute for all of them."""
 
     def __init__(self, markets: list[Columns]) -> None:
         self.rings = tuple(np.zeros((SERIES, RING)) for _ in NAMES)
@@ -170,26 +170,27 @@ def run() -> list[Row]:
     markets = [walk(HISTORY + ROUNDS, seed) for seed in range(20)]
     closes = [market["close"].tolist() for market in markets]
     bars = [list(zip(*(market[name].tolist() for name in NAMES), strict=True)) for market in markets]
-    tuples = [[(*prices, int(at)) for at, *prices in one] for one in bars]
-    records = [[OHLCV(*prices, datetime.fromtimestamp(at / 1e6, UTC)) for at, *prices in one] for one in bars]
+    tuples = [[(*prices, int(at)) for at, *prices in candles] for candles in bars]
+    records = [[OHLCV(*prices, datetime.fromtimestamp(at / 1e6, UTC)) for at, *prices in candles] for candles in bars]
     both = [(list(CLOSES.values()), closes), (list(CANDLES.values()), tuples)]
     fast, slow = Theirs(both, "update", SERIES), Theirs([(TALIPP_CLOSES, closes), (TALIPP_CANDLES, records)], "add", 30)
     mine = Ours(markets)
-    taken: dict[str, list[float]] = {"closed": [], "forming": [], "wickra": [], "talipp": []}
+    times: dict[str, list[float]] = {"closed": [], "forming": [], "wickra": [], "talipp": []}
     gc.collect()
     gc.disable()  # walks over the peers' objects would be counted as their work
     for t in range(HISTORY, HISTORY + ROUNDS):  # side by side, so that what else runs on the machine hits all alike
-        taken["forming"].append(mine.fold(t, False))
-        taken["wickra"].append(fast.fold(t))
-        taken["closed"].append(mine.fold(t, True))
-        taken["talipp"].append(slow.fold(t))
+        times["forming"].append(mine.fold(t, False))
+        times["wickra"].append(fast.fold(t))
+        times["closed"].append(mine.fold(t, True))
+        times["talipp"].append(slow.fold(t))
     gc.enable()
-    middle = {name: statistics.median(values) for name, values in taken.items()}
-    return [row(middle, "closed", "one new candle"), row(middle, "forming", "one forming candle")]
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    return [row(medians, "closed", "one new candle"), row(medians, "forming", "one forming candle")]
 
 
-def row(middle: dict[str, float], kind: str, text: str) -> Row:
-    value, peers = middle[kind], {name: middle[name] for name in ("talipp", "wickra")}
+def row(medians: dict[str, float], kind: str, text: str) -> Row:
+    """Return the figure of closed or of forming candles; the peers have no other for a forming one."""
+    value, peers = medians[kind], {name: medians[name] for name in ("talipp", "wickra")}
     times = {name: peer / value for name, peer in peers.items()}
     return {
         "what": f"{text}, all {len(indicators())} indicators, {SERIES:,} series, per indicator and series",

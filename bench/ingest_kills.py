@@ -21,6 +21,7 @@ HARNESS = Path(__file__).parent.parent / "tests" / "ingestion" / "following.py"
 
 
 def harness() -> ModuleType:
+    """Return the tests' module of following a whole exchange; tests/ is no package, so it is loaded by its path."""
     spec = importlib.util.spec_from_file_location("following", HARNESS)
     if spec is None or spec.loader is None:
         raise FileNotFoundError(HARNESS)
@@ -30,7 +31,7 @@ def harness() -> ModuleType:
 
 
 def kill_loop(run: Any, wait: Any, kills: int, *, most_seconds: float, seed: int = 11) -> dict[str, object]:
-    """Kill and restart so often, at random instants of start and steady running; then compare once all is healed."""
+    """Kill and restart `kills` times, at random instants of start and steady running; compare once all is healed."""
     chance, began = random.Random(seed), time.monotonic()
     for n in range(kills):
         if n % 10 == 0:
@@ -46,11 +47,15 @@ def kill_loop(run: Any, wait: Any, kills: int, *, most_seconds: float, seed: int
         time.sleep(1)
     logged = run.logged()
     return {
-        "kills": kills, "trades": sum(len(ids) for ids in logged.trades.values()), "healed": logged.healed,
-        "wrong": len(wrong), "first_wrong": wrong[:3], "lost_gaps": sum(g.status == "lost" for g in logged.gaps),
+        "kills": kills,
+        "trades": sum(len(ids) for ids in logged.trades.values()),
+        "healed": logged.healed,
+        "wrong": len(wrong),
+        "first_wrong": wrong[:3],
+        "lost_gaps": sum(g.status == "lost" for g in logged.gaps),
         "missing": run.missing(until),  # by exchange, symbol, and what the log says of it
         "seconds": round(time.monotonic() - began, 1),
-    }  # fmt: skip
+    }
 
 
 def main() -> None:
@@ -59,17 +64,17 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=300)
     parser.add_argument("--seconds", type=float, default=5.0, help="longest time to a kill")
     parser.add_argument("--port", type=int, default=23500)
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         directory, following = Path(name), harness()
-        command = [get_binary_path(), "--port", given.port, "--dir", directory, "--appendonly", "yes", "--save", ""]
+        command = [get_binary_path(), "--port", options.port, "--dir", directory, "--appendonly", "yes", "--save", ""]
         with (directory / "valkey.log").open("wb") as log:
             server = subprocess.Popen([*map(str, command)], stdout=log, stderr=log)
         try:
-            url = f"redis://127.0.0.1:{given.port}/0"
-            with following.following(directory, url, rate=given.rate) as run:
+            url = f"redis://127.0.0.1:{options.port}/0"
+            with following.following(directory, url, rate=options.rate) as run:
                 following.wait(lambda: len(run.logged().trades) == 12, 120)
-                print(json.dumps(kill_loop(run, following.wait, given.kills, most_seconds=given.seconds)))
+                print(json.dumps(kill_loop(run, following.wait, options.kills, most_seconds=options.seconds)))
         finally:
             server.kill()
             server.wait()

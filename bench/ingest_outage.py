@@ -29,7 +29,7 @@ POSITION, SIZE = Position(TRADES_TOPIC, 0), 10
 
 
 def send(publisher: Publisher, first: int, seconds: float, rate: int) -> int:
-    """Put trades at a rate; return the next trade id."""
+    """Publish trades at a rate, ids counting from `first`; return the next id."""
     began, row = time.monotonic(), np.zeros(SIZE, TRADE)
     until = first + int(rate * seconds)
     for at in range(first, until, SIZE):
@@ -40,8 +40,8 @@ def send(publisher: Publisher, first: int, seconds: float, rate: int) -> int:
     return until
 
 
-def compare(url: str, sent: int) -> tuple[int, int, bool]:
-    """Return how many trades the log lacks, has twice, and whether they are in order."""
+def compare(url: str, trades_total: int) -> tuple[int, int, bool]:
+    """Return how many trades the log lacks, how many it has twice, and whether they are in order."""
     log, offset, ids = ValkeyLog(url), 0, []
     while offset < log.end(POSITION):
         for message in log.read({POSITION: offset}, most=2_000):
@@ -50,34 +50,39 @@ def compare(url: str, sent: int) -> tuple[int, int, bool]:
             if isinstance(trades, Trades):
                 ids += trades.rows()["id_low"].tolist()
     log.close()
-    counted = Counter(ids)
-    return sent - len(counted), sum(n - 1 for n in counted.values()), ids == sorted(ids)
+    copies = Counter(ids)
+    return trades_total - len(copies), sum(n - 1 for n in copies.values()), ids == sorted(ids)
 
 
 def outage(url: str, pid: int, directory: Path, seconds: float, rate: int) -> dict[str, object]:
     """Send before, during and after the outage; wait until the spill is drained."""
     spill = Spill(directory / "spill.bin")
-    publisher, me = Publisher(ValkeyLog(url, patience_seconds=5.0), spill), psutil.Process()
-    following = send(publisher, 0, 3, rate)
-    before = me.memory_info().rss
+    publisher, process = Publisher(ValkeyLog(url, patience_seconds=5.0), spill), psutil.Process()
+    next_id = send(publisher, 0, 3, rate)
+    before = process.memory_info().rss
     os.kill(pid, signal.SIGSTOP)
     try:
-        following = send(publisher, following, seconds, rate)
-        during, spilled = me.memory_info().rss, len(spill)
+        next_id = send(publisher, next_id, seconds, rate)
+        during, spilled = process.memory_info().rss, len(spill)
     finally:
         os.kill(pid, signal.SIGCONT)
     healed = time.monotonic()
-    following = send(publisher, following, 3, rate)
+    next_id = send(publisher, next_id, 3, rate)
     while len(spill) and time.monotonic() - healed < 300:
         time.sleep(0.1)
     drained = time.monotonic() - healed
     publisher.close(60)
-    lost, doubled, ordered = compare(url, following)
+    lost, doubled, ordered = compare(url, next_id)
     return {
-        "trades": following, "outage_seconds": seconds, "lost": lost, "doubled": doubled, "in_order": ordered,
-        "spilled_megabytes": spilled // 1_000_000, "rss_growth_megabytes": (during - before) // 1_000_000,
+        "trades": next_id,
+        "outage_seconds": seconds,
+        "lost": lost,
+        "doubled": doubled,
+        "in_order": ordered,
+        "spilled_megabytes": spilled // 1_000_000,
+        "rss_growth_megabytes": (during - before) // 1_000_000,
         "drained_seconds": round(drained, 1),
-    }  # fmt: skip
+    }
 
 
 def main() -> None:
@@ -85,16 +90,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rate", type=int, default=20_000)
     parser.add_argument("--port", type=int, default=23600)
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        command = [get_binary_path(), "--port", given.port, "--dir", directory, "--appendonly", "yes", "--save", ""]
+        command = [get_binary_path(), "--port", options.port, "--dir", directory, "--appendonly", "yes", "--save", ""]
         with (directory / "valkey.log").open("wb") as log:
             server = subprocess.Popen([*map(str, command)], stdout=log, stderr=log)
         try:
             time.sleep(1)
-            url = f"redis://127.0.0.1:{given.port}/0"
-            print(json.dumps(outage(url, server.pid, directory, given.seconds, given.rate)))
+            url = f"redis://127.0.0.1:{options.port}/0"
+            print(json.dumps(outage(url, server.pid, directory, options.seconds, options.rate)))
         finally:
             server.kill()
             server.wait()

@@ -28,7 +28,7 @@ BEST_OF = 3
 
 
 def trades(count: int) -> pl.DataFrame:
-    """Trades of one day as they are: prices walk, ids count, times go up; sorted by symbol and time."""
+    """Return trades of one day as real ones are: prices walk, ids count, times go up; sorted by symbol and time."""
     random = np.random.default_rng(1)
     rows, each = np.zeros(count, TRADE), count // SYMBOLS
     rows["symbol"] = np.repeat(np.arange(SYMBOLS), each)
@@ -44,38 +44,45 @@ def trades(count: int) -> pl.DataFrame:
 
 
 def through_lake(rows: pl.DataFrame, folder: Path) -> pl.DataFrame:
+    """Write and read as the platform does."""
     lake = Lake(Local(folder))
     append(lake, TRADES, rows, {}, {})
     return frame("trades", store=lake.store)
 
 
 def through_parquet(rows: pl.DataFrame, folder: Path) -> pl.DataFrame:
+    """Write and read one plain file, with the lake's codec and level."""
     folder.mkdir()
     rows.write_parquet(folder / "plain.parquet", compression="zstd", compression_level=LEVEL)
     return pl.read_parquet(folder / "plain.parquet")
 
 
 def seconds(work: Callable[[pl.DataFrame, Path], pl.DataFrame], rows: pl.DataFrame) -> float:
+    """Return the seconds of writing and reading, in a new folder; the same rows have to come back."""
     with tempfile.TemporaryDirectory() as name:
         began = time.perf_counter()
         back = work(rows, Path(name) / "data")
-        taken = time.perf_counter() - began
+        elapsed = time.perf_counter() - began
     assert len(back) == len(rows)
     assert back["id_low"][-1] == rows["id_low"][-1]
-    return taken
+    return elapsed
 
 
 def run(count: int = COUNT) -> list[Row]:
     rows = trades(count)
-    taken = {work: [seconds(work, rows)] for work in (through_lake, through_parquet)}
+    times = {work: [seconds(work, rows)] for work in (through_lake, through_parquet)}
     for _ in range(BEST_OF - 1):
-        for work, times in taken.items():
-            times.append(seconds(work, rows))
-    ours, plain = min(taken[through_lake]), min(taken[through_parquet])
+        for work, rounds in times.items():
+            rounds.append(seconds(work, rows))
+    ours, plain = min(times[through_lake]), min(times[through_parquet])
     return [
         {
-            "what": f"lake: write and read of {count / 1e6:g}M trades", "value": count / ours / 1e6,
-            "unit": "M trades/s", "bar": "at least 0.8 of polars' Parquet, same codec", "met": plain / ours >= 0.8,
-            "peers": {"polars Parquet, M trades/s": count / plain / 1e6}, "ratio": plain / ours,
+            "what": f"lake: write and read of {count / 1e6:g}M trades",
+            "value": count / ours / 1e6,
+            "unit": "M trades/s",
+            "bar": "at least 0.8 of polars' Parquet, same codec",
+            "met": plain / ours >= 0.8,
+            "peers": {"polars Parquet, M trades/s": count / plain / 1e6},
+            "ratio": plain / ours,
         }
-    ]  # fmt: skip
+    ]

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -69,17 +70,17 @@ def candles(number: int) -> bytes:
 
 
 def fill(log: ValkeyLog, at: int, count: int) -> None:
-    """Append so many messages of each topic, beginning at the offset `at`."""
+    """Append `count` messages to each topic, beginning at the offset `at`."""
     kinds = (trades, trades, gap, funding)
     log.append([(MARKET, kinds[n % 4](n)) for n in range(at, at + count)])
     log.append([(CLOSED, candles(n)) for n in range(at, at + count)])
 
 
 def write(url: str, root: Path, ready: int) -> None:
-    """Be the writer, for ever; say when it begins."""
+    """Write and compact until this process is killed; a byte on the pipe `ready` says that it is at work."""
     lake, n = Lake(Local(root)), 0
     realtime.lake.writer.MOST = 8  # many small versions, and progress however much is to be read
-    datasets = [one for some in FEEDS.values() for one in some]
+    datasets = [*chain.from_iterable(FEEDS.values())]
     for dataset in datasets:
         clean(lake, dataset)
     writer = Writer(lake, ValkeyLog(url), range(1), simulated=False)
@@ -95,23 +96,24 @@ def write(url: str, root: Path, ready: int) -> None:
 
 def check(root: Path) -> dict[str, int]:
     """Read every dataset of the lake and compare it with what its offset says; return the offsets."""
-    store, found = Local(root), {}
-    for dataset, number in ((TRADES, "id_low"), (CANDLES, "opened_at"), (GAPS, "from_at"), (FUNDING, "funded_at")):
+    store, offsets = Local(root), {}
+    for dataset, column in ((TRADES, "id_low"), (CANDLES, "opened_at"), (GAPS, "from_at"), (FUNDING, "funded_at")):
         manifest = load(store, dataset.name)
         if manifest is None:
             continue
-        place = CLOSED if dataset is CANDLES else MARKET
-        upto = manifest.offsets[f"{place.topic}:0"]
+        position = CLOSED if dataset is CANDLES else MARKET
+        offset = manifest.offsets[f"{position.topic}:0"]
         rows = frame(dataset.name, store=store)
         assert len(rows) == manifest.rows, f"{dataset.name}: {len(rows)} of {manifest.rows} rows are different ones"
-        given = rows[number].to_physical().to_list()
-        assert sorted(given) == wanted(dataset.name, upto), f"{dataset.name} is not what {upto} messages hold"
-        found[dataset.name] = upto
-    return found
+        numbers = sorted(rows[column].to_physical().to_list())
+        assert numbers == expected(dataset.name, offset), f"{dataset.name} is not what {offset} messages hold"
+        offsets[dataset.name] = offset
+    return offsets
 
 
-def wanted(dataset: str, upto: int) -> list[int]:
-    offsets = range(upto)
+def expected(dataset: str, offset: int) -> list[int]:
+    """Return the numbers of the rows that the messages before an offset hold, in order."""
+    offsets = range(offset)
     if dataset == TRADES.name:
         return [n * EACH + i for n in offsets if n % 4 < 2 for i in range(EACH)]
     if dataset == CANDLES.name:
@@ -120,12 +122,12 @@ def wanted(dataset: str, upto: int) -> list[int]:
 
 
 def fork(work, *arguments) -> int:
-    """Run a function in a child of its own; polars' threads do not survive a fork, so no parent of one has any."""
+    """Run a function in a child process; return its id. The parent must not use polars: no thread survives a fork."""
     child = os.fork()
     if child == 0:
         try:
             work(*arguments)
-        except BaseException as error:  # noqa: BLE001 - whatever it was, the parent has to see it
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the parent has to see it
             print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
             os._exit(1)
         os._exit(0)
@@ -133,60 +135,64 @@ def fork(work, *arguments) -> int:
 
 
 def settle(url: str, root: Path, total: int) -> None:
-    """Write what is left, check it all."""
+    """Write what the last kill left in the log; check that every message is in, and that no temporary file stayed."""
     lake = Lake(Local(root))
-    for dataset in (one for some in FEEDS.values() for one in some):
+    for dataset in chain.from_iterable(FEEDS.values()):
         clean(lake, dataset)
     writer = Writer(lake, ValkeyLog(url), range(1), simulated=False)
     while writer.round(1):
         pass
     writer.flush()
     assert check(root) == dict.fromkeys(("trades", "candles", "gaps", "funding"), total)
-    named = {file.path for name in check(root) for file in load(lake.store, name).files}
+    files = {file.path for name in check(root) for file in load(lake.store, name).files}
     left = [path for path, _ in lake.store.walk("") if path.endswith(".tmp")]
-    assert named, "nothing was written"
+    assert files, "nothing was written"
     assert not left, f"leftovers: {left}"
 
 
 def kill_loop(url: str, root: Path, kills: int, seed: int = 1) -> dict[str, float]:
-    """Kill so many writers; return what was found."""
+    """Kill `kills` writers, check the lake after each, and return the counts."""
     random_, log, total, unreadable, began = random.Random(seed), ValkeyLog(url), 0, 0, time.time()
     for _ in range(kills):
         fill(log, total, 8)
         total += 8
-        begun, ready = os.pipe()
+        read_end, ready = os.pipe()
         child = fork(write, url, root, ready)
-        os.read(begun, 1)
+        os.read(read_end, 1)
         time.sleep(random_.uniform(0.0, random_.choice((0.05, 0.2, 0.6))))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         assert os.WIFSIGNALED(status), "the writer ended by itself"
         _, status = os.waitpid(fork(check, root), 0)
         unreadable += status != 0
-        os.close(begun)
+        os.close(read_end)
         os.close(ready)
-    found = (load(Local(root), one.name) for one in (TRADES, CANDLES, GAPS, FUNDING))
-    versions = sum(one.version for one in found if one is not None)
+    manifests = (load(Local(root), dataset.name) for dataset in (TRADES, CANDLES, GAPS, FUNDING))
+    versions = sum(manifest.version for manifest in manifests if manifest is not None)
     _, status = os.waitpid(fork(settle, url, root, total), 0)
     return {
-        "kills": kills, "unreadable": unreadable, "exact": status == 0, "messages": total * 2,
+        "kills": kills,
+        "unreadable": unreadable,
+        "exact": status == 0,
+        "messages": total * 2,
         "versions": versions,
         "seconds": round(time.time() - began, 1),
-    }  # fmt: skip
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=1000)
-    parser.add_argument("--valkey", help="URL of an empty Valkey; one is started where none is given")
-    given = parser.parse_args()
+    parser.add_argument("--valkey", help="URL of an empty Valkey; by default one is started")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        url = given.valkey or stack.enter_context(valkey(Path(folder)))
-        print(json.dumps(kill_loop(url, Path(folder) / "lake", given.kills)))
+        url = options.valkey or stack.enter_context(valkey(Path(folder)))
+        print(json.dumps(kill_loop(url, Path(folder) / "lake", options.kills)))
 
 
 @contextlib.contextmanager
 def valkey(folder: Path, port: int = 24020) -> Iterator[str]:
+    """Run a Valkey for the length of a block; give its URL once it answers."""
     command = [get_binary_path(), "--port", str(port), "--dir", str(folder), "--appendonly", "no", "--save", ""]
     with (folder / "valkey.log").open("wb") as log:
         server = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log)

@@ -16,14 +16,22 @@ import httpx
 READY_SECONDS = 240.0  # the first start on a machine compiles every kernel
 LIVE_PATH = "valkey,ingestion,realtime,serving"
 PORTS = (
-    "POSTGRES_PORT", "VALKEY_PORT", "CLICKHOUSE_PORT", "SIMULATOR_PORT", "PORT", "INGESTION_METRICS_PORT",
-    "REALTIME_METRICS_PORT", "LAKE_METRICS_PORT", "DAGSTER_PORT", "MLFLOW_PORT",
-)  # fmt: skip
+    "POSTGRES_PORT",
+    "VALKEY_PORT",
+    "CLICKHOUSE_PORT",
+    "SIMULATOR_PORT",
+    "PORT",
+    "INGESTION_METRICS_PORT",
+    "REALTIME_METRICS_PORT",
+    "LAKE_METRICS_PORT",
+    "DAGSTER_PORT",
+    "MLFLOW_PORT",
+)
 
 
 @dataclass(frozen=True)
 class Platform:
-    """One running platform."""
+    """A running platform: ports by setting, the supervisor, the log of all parts, and the settings it started with."""
 
     ports: dict[str, int]
     process: subprocess.Popen[bytes]
@@ -48,6 +56,7 @@ class Platform:
 
 
 def free_ports(count: int) -> list[int]:
+    """Return ports that are free now; all are held until the last is known, so that no two are the same."""
     with contextlib.ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -56,6 +65,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def wait_until_answers(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = READY_SECONDS) -> None:
+    """Wait for a 200; raise with the end of the log if the process ends first, or the time is over."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -101,14 +111,14 @@ def platform(
         up = ["up", "--simulate"]
         if simulator is not None:
             up = ["up"]
-            own = directory / "simulator.log"
-            process = stack.enter_context(command(["simulate", *simulator], environment, own))
+            simulator_log = directory / "simulator.log"
+            process = stack.enter_context(command(["simulate", *simulator], environment, simulator_log))
             url = f"http://127.0.0.1:{ports['SIMULATOR_PORT']}"
-            wait_until_answers(f"{url}/health", process, own)
+            wait_until_answers(f"{url}/health", process, simulator_log)
             environment["CAP_SIMULATOR_URL"] = url
         process = stack.enter_context(command([*up, *(["--only", only] if only else [])], environment, log))
         running = Platform(ports, process, log, environment)
-        asked = {"serving": "PORT", "ingestion": "INGESTION_METRICS_PORT", "realtime": "REALTIME_METRICS_PORT"}
-        for port in [ports[name] for part, name in asked.items() if not only or part in only]:
+        readiness = {"serving": "PORT", "ingestion": "INGESTION_METRICS_PORT", "realtime": "REALTIME_METRICS_PORT"}
+        for port in [ports[name] for part, name in readiness.items() if not only or part in only]:
             wait_until_answers(f"http://127.0.0.1:{port}/ready", process, log)
         yield running

@@ -8,6 +8,7 @@ NAMES = ("opened_at", "open", "high", "low", "close", "volume")
 
 
 def walk(count: int, seed: int = 1) -> Columns:
+    """Return `count` minutes; times are in microseconds, prices deviate by 7 bps a minute."""
     draw = np.random.default_rng(seed)
     close = 30_000.0 * np.exp(np.cumsum(draw.normal(0.0, 0.0007, count)))
     opened = np.concatenate([[30_000.0], close[:-1]])

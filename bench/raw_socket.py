@@ -6,7 +6,7 @@ import struct
 
 
 def frame(payload: bytes, opcode: int = 0x1, *, fin: bool = True, masked: bool = True, rsv: int = 0) -> bytes:
-    """Write one frame as a client sends it, or as no client may."""
+    """Return the bytes of one frame as a client sends it, or with these options as no client may."""
     head = bytes([(0x80 if fin else 0) | rsv << 4 | opcode])
     bit, size = 0x80 if masked else 0, len(payload)
     if size < 126:
@@ -18,12 +18,12 @@ def frame(payload: bytes, opcode: int = 0x1, *, fin: bool = True, masked: bool =
     if not masked:
         return head + payload
     mask = os.urandom(4)
-    whole = int.from_bytes(payload, "big") ^ int.from_bytes((mask * (size // 4 + 1))[:size], "big")
-    return head + mask + whole.to_bytes(size, "big")
+    number = int.from_bytes(payload, "big") ^ int.from_bytes((mask * (size // 4 + 1))[:size], "big")
+    return head + mask + number.to_bytes(size, "big")
 
 
 class RawSocket:
-    """One connection after its handshake."""
+    """One connection after its handshake; a small receive buffer makes a client that reads slowly felt at once."""
 
     def __init__(self, port: int, receive_buffer: int | None = None) -> None:
         self.socket = socket.socket()

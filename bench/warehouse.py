@@ -35,6 +35,7 @@ SECONDS = {"1m": 60, "5m": 300, "15m": 900, "1h": 3600, "4h": 14400, "1d": 86400
 
 
 def fill(settings: Settings) -> int:
+    """Make the candles; return their number."""
     client, rows = connect(settings), 0
     create(client)
     for exchange in EXCHANGES:
@@ -48,36 +49,41 @@ def fill(settings: Settings) -> int:
 
 
 def build(settings: Settings) -> float:
-    line, environment = command(settings, ["build", "--quiet"])
+    """Return the seconds of `dbt build`; end with its output if it fails."""
+    arguments, environment = command(settings, ["build", "--quiet"])
     began = time.perf_counter()
-    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stdout + done.stderr)
+    process = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise SystemExit(process.stdout + process.stderr)
     return time.perf_counter() - began
 
 
 def run() -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         settings = Settings(clickhouse_port=PORT, data_directory=Path(name))
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("CAP_")}
-        line = ["-m", "infra.local.clickhouse", "--path", f"{name}/clickhouse", "--port", str(PORT)]
-        server = subprocess.Popen([sys.executable, "-P", *line], env=clean, stderr=subprocess.DEVNULL)
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("CAP_")}
+        arguments = ["-m", "infra.local.clickhouse", "--path", f"{name}/clickhouse", "--port", str(PORT)]
+        server = subprocess.Popen([sys.executable, "-P", *arguments], env=environment, stderr=subprocess.DEVNULL)
         try:
             wait()
             rows = fill(settings)
-            taken = build(settings)
+            duration = build(settings)
         finally:
             server.terminate()
             server.wait(20)
     return [
         {
             "what": f"dbt build, {DAYS} days x {SYMBOLS} symbols x {len(EXCHANGES)} exchanges ({rows:,} candles)",
-            "value": taken, "unit": "s", "bar": f"at most {MOST_SECONDS:g} s", "met": taken <= MOST_SECONDS,
+            "value": duration,
+            "unit": "s",
+            "bar": f"at most {MOST_SECONDS:g} s",
+            "met": duration <= MOST_SECONDS,
         }
-    ]  # fmt: skip
+    ]
 
 
 def wait() -> None:
+    """Return once ClickHouse answers."""
     while True:
         try:
             if httpx.get(f"http://127.0.0.1:{PORT}/ping", trust_env=False).is_success:
