@@ -20,6 +20,9 @@ test: install ## run every test and doctest; ARGS='-m slow' runs the long ones
 	$(NPM) run --silent test
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
+coverage: install ## run every test and say which lines none of them reached
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
+
 check: install ## lint, types, import contracts, security
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -37,7 +40,7 @@ kafka: install ## start one real Apache Kafka node on 127.0.0.1:9092 (needs a JD
 	$(BIN)/python -m infra.eventlog.broker
 
 clean: ## remove what was built; data under .cap stays
-	rm -rf .venv serving/web/node_modules serving/web/dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv serving/web/node_modules serving/web/dist .mypy_cache .ruff_cache .pytest_cache .coverage
 
 lock: $(STAMP) ## renew the lock file from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
@@ -56,5 +59,5 @@ $(PAGE): $(STAMP) $(shell find serving/web -path '*/node_modules' -prune -o -pat
 	$(NPM) run --silent build
 	touch $(PAGE)
 
-.PHONY: help install demo live test check bench kafka clean lock
+.PHONY: help install demo live test coverage check bench kafka clean lock
 .DEFAULT_GOAL := help
