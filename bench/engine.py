@@ -161,7 +161,7 @@ def sustained(url: str, per_second: int = 300_000, seconds: int = 24) -> Row:
     }
 
 
-def publish_forming(store: Store, series: Ints, rows: Rows, values: Floats) -> None:
+def publish_forming(store: RedisWriter, series: Ints, rows: Rows, values: Floats) -> None:
     """Queue the forming candle and indicators of every series for Redis."""
     data, size = rows.tobytes(), rows.dtype.itemsize
     for k, number in enumerate(series.tolist()):

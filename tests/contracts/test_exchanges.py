@@ -17,8 +17,21 @@ from ingestion.market import Instrument, Symbol, TradeFlag, trade_id_text
 EXAMPLES = [(name, example) for name, exchange in exchanges().items() for example in exchange.examples]
 FRAMES = 20_000
 WRONG_PRICES = (
-    "0", "-1", "NaN", "Infinity", "1e5", "1e400", "", ".", "0.0", "1" * 19, "\uff11\uff12", "1_000", "+5", "0x10",
-)  # fmt: skip
+    "0",
+    "-1",
+    "NaN",
+    "Infinity",
+    "1e5",
+    "1e400",
+    "",
+    ".",
+    "0.0",
+    "1" * 19,
+    "\uff11\uff12",
+    "1_000",
+    "+5",
+    "0x10",
+)
 SIMULATOR = "http://127.0.0.1:9"
 
 every_exchange = pytest.mark.parametrize("name", exchanges())

@@ -66,9 +66,15 @@ def part(candles: Candles, begin: int, end: int) -> dict[str, Floats]:
 
 def test_the_strategies_that_users_are_promised_are_there() -> None:
     assert set(names()) >= {
-        "bollinger_reversion", "buy_and_hold", "donchian_breakout", "macd_trend", "rsi_divergence", "signal_score",
-        "sma_cross", "supertrend",
-    }  # fmt: skip
+        "bollinger_reversion",
+        "buy_and_hold",
+        "donchian_breakout",
+        "macd_trend",
+        "rsi_divergence",
+        "signal_score",
+        "sma_cross",
+        "supertrend",
+    }
 
 
 def answers(name: str, make_walk: Callable[..., Candles]) -> Floats:
@@ -192,9 +198,13 @@ def test_the_score_that_is_traded_is_the_one_that_the_live_engine_publishes(make
         bars = int(closed - candles["opened_at"][0]) // timeframe.microseconds
         short = {name: rows[: bars * size].reshape(bars, size) for name, rows in candles.items()}
         longer = {
-            "opened_at": short["opened_at"][:, 0], "open": short["open"][:, 0], "close": short["close"][:, -1],
-            "high": short["high"].max(axis=1), "low": short["low"].min(axis=1), "volume": short["volume"].sum(axis=1),
-        }  # fmt: skip
+            "opened_at": short["opened_at"][:, 0],
+            "open": short["open"][:, 0],
+            "close": short["close"][:, -1],
+            "high": short["high"].max(axis=1),
+            "low": short["low"].min(axis=1),
+            "volume": short["volume"].sum(axis=1),
+        }
         others[timeframe] = signal_score.every_indicator(longer)[-1:] if bars else np.full((1, len(columns())), np.nan)
     recent = {name: candles[name][None, at - 31 : at + 1] for name in NAMES_OF_BARS}
     names_of_columns = {name: index for index, name in enumerate(columns())}

@@ -38,9 +38,12 @@ def random_trades(seed: int, count: int, minutes: int, symbols: int) -> dict[str
     for k, exchange in enumerate(EXCHANGES):
         at = BEGIN + np.sort(random.integers(0, minutes * MINUTE, count))
         rows = trade_rows(
-            at, random.integers(1, 5_000_000, count), random.integers(1, 10**6, count),
-            price_scale=random.integers(1, 4, count), quantity_scale=random.integers(0, 5, count),
-        )  # fmt: skip
+            at,
+            random.integers(1, 5_000_000, count),
+            random.integers(1, 10**6, count),
+            price_scale=random.integers(1, 4, count),
+            quantity_scale=random.integers(0, 5, count),
+        )
         rows["symbol"], rows["flags"] = random.integers(0, symbols, count), random.integers(0, 2, count)
         found[exchange] = rows[(rows["traded_at"] // MINUTE + k) % 7 != 0]
     return found
@@ -110,10 +113,13 @@ def amounts(row: Any) -> tuple[Any, ...]:
     quote = (int(row["quote_high"]) << 64) + int(row["quote_low"])
     return (
         *(Fraction(int(row[name]), price) for name in ("open", "high", "low", "close")),
-        Fraction(int(row["volume"]), quantity), Fraction(int(row["taker_buy_volume"]), quantity),
-        Fraction(quote, price * quantity), int(row["trade_count"]),
-        int(row["first_id_low"]), int(row["last_id_low"]),
-    )  # fmt: skip
+        Fraction(int(row["volume"]), quantity),
+        Fraction(int(row["taker_buy_volume"]), quantity),
+        Fraction(quote, price * quantity),
+        int(row["trade_count"]),
+        int(row["first_id_low"]),
+        int(row["last_id_low"]),
+    )
 
 
 def expected(trades: dict[str, Any], symbols: list[str]) -> dict[tuple[str, int], tuple[Any, ...]]:
@@ -134,9 +140,17 @@ def _summed(trades: list[Any]) -> tuple[Any, ...]:
     trades.sort()
     prices, volumes = [t[4] for t in trades], [t[5] for t in trades]
     return (
-        prices[0], max(prices), min(prices), prices[-1], sum(volumes), sum(t[5] for t in trades if t[6]),
-        sum(p * q for p, q in zip(prices, volumes, strict=True)), len(trades), trades[0][3], trades[-1][3],
-    )  # fmt: skip
+        prices[0],
+        max(prices),
+        min(prices),
+        prices[-1],
+        sum(volumes),
+        sum(t[5] for t in trades if t[6]),
+        sum(p * q for p, q in zip(prices, volumes, strict=True)),
+        len(trades),
+        trades[0][3],
+        trades[-1][3],
+    )
 
 
 class Tools:

@@ -11,9 +11,14 @@ import zstandard
 
 GOOD = b'{"e":"trade","E":2,"s":"ETHUSDT","t":7,"p":"4149.740","q":"0.4387","T":1639351062243,"m":true}'
 TRADE = {
-    "exchange": "binance", "symbol": "ETHUSDT", "traded_at": 1639351062243000, "trade_id": "7", "price": "4149.74",
-    "quantity": "0.4387", "taker_side": "sell",
-}  # fmt: skip
+    "exchange": "binance",
+    "symbol": "ETHUSDT",
+    "traded_at": 1639351062243000,
+    "trade_id": "7",
+    "price": "4149.74",
+    "quantity": "0.4387",
+    "taker_side": "sell",
+}
 
 
 def decode(*arguments: str, given: bytes = b"") -> tuple[int, list[dict[str, object]], str]:

@@ -19,27 +19,48 @@ from ingestion.market import Timeframe, TradeFlag, decimal_text, trade_id_text
 # exchange, file -> symbol, time, id, price, quantity, taker, count
 TRADES = {
     ("binance", "futures_market_data_json_agg_trade_stream"): (
-        "BTCUSDT", 123456785000, "105", "0.001", "100", "sell", 6,
+        "BTCUSDT",
+        123456785000,
+        "105",
+        "0.001",
+        "100",
+        "sell",
+        6,
     ),
     ("binance", "futures_market_data_json_trade_stream"): (
-        "BTCUSDT", 123456785000, "5933014", "0.001", "100", "sell", 1,
+        "BTCUSDT",
+        123456785000,
+        "5933014",
+        "0.001",
+        "100",
+        "sell",
+        1,
     ),
     ("binance", "py_ws_spot_agg_trade"): ("ETHUSDT", 1675759520847000, "228423", "1632.46", "0.34305", "buy", 1),
     ("binance", "py_ws_spot_trade"): ("ETHUSDT", 1639351062243000, "705291099", "4149.74", "0.4387", "sell", 1),
     ("bybit", "ws_public_trade"): (
-        "BTCUSDT", 1709891679000000, "9dc75fca-4bdd-4773-9f78-6f5d7ab2a110", "27451", "0.01", "buy", 1,
+        "BTCUSDT",
+        1709891679000000,
+        "9dc75fca-4bdd-4773-9f78-6f5d7ab2a110",
+        "27451",
+        "0.01",
+        "buy",
+        1,
     ),
     ("okx", "ws_trades"): ("BTC-USD", 1630048897897000, "130639474", "42219.9", "0.12060306", "buy", 3),
-}  # fmt: skip
+}
 
 
 def shown(row: Any) -> tuple[Any, ...]:
     side = "buy" if row["flags"] & TradeFlag.TAKER_BUYS else "sell"
     return (
-        int(row["traded_at"]), trade_id_text(int(row["id_high"]), int(row["id_low"])),
+        int(row["traded_at"]),
+        trade_id_text(int(row["id_high"]), int(row["id_low"])),
         decimal_text(int(row["price"]), int(row["price_scale"])),
-        decimal_text(int(row["quantity"]), int(row["quantity_scale"])), side, int(row["count"]),
-    )  # fmt: skip
+        decimal_text(int(row["quantity"]), int(row["quantity_scale"])),
+        side,
+        int(row["count"]),
+    )
 
 
 def read(recordings: Path, exchange: str, name: str) -> bytes:
@@ -116,19 +137,26 @@ def test_frames_of_channels_that_are_not_ours_are_refused_with_a_reason(recordin
 
 REST: dict[tuple[str, str], tuple[Callable[[bytes], Any], int, tuple[Any, ...]]] = {
     ("binance", "spot_http_json_trades_response"): (
-        lambda b: parse_trades(b, "X"), 1, (1499865549590000, "28457", "4.000001", "12", "sell", 1),
+        lambda b: parse_trades(b, "X"),
+        1,
+        (1499865549590000, "28457", "4.000001", "12", "sell", 1),
     ),
     ("binance", "py_http_futures_market_agg_trades"): (
-        lambda b: parse_aggregated(b, "X"), 1, (1498793709153000, "27781", "0.01633102", "4.70443515", "sell", 1),
+        lambda b: parse_aggregated(b, "X"),
+        1,
+        (1498793709153000, "27781", "0.01633102", "4.70443515", "sell", 1),
     ),
     ("bybit", "http_get_trades_recent"): (
-        lambda b: bybit_trades(b, "X"), 1,
+        lambda b: bybit_trades(b, "X"),
+        1,
         (1709891679000000, "a905d5c3-1ed0-4f37-83e4-9c73a2fe2f01", "27450.5", "0.005", "buy", 1),
     ),
     ("okx", "http_get_trades"): (
-        lambda b: okx_trades(b, "X"), 2, (1747087161666000, "734864332", "102537.9", "0.0000125", "buy", 1),
+        lambda b: okx_trades(b, "X"),
+        2,
+        (1747087161666000, "734864332", "102537.9", "0.0000125", "buy", 1),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("exchange", "name"), REST)

@@ -71,8 +71,10 @@ def assert_same(typed: Decoded, scanned: Decoded) -> None:
     assert scanned.trades.tobytes() == typed.trades.tobytes()
     assert (scanned.symbols, scanned.clock, scanned.pongs) == (typed.symbols, typed.clock, typed.pongs)
     assert (scanned.rejected, scanned.refused, scanned.acknowledged) == (
-        typed.rejected, typed.refused, typed.acknowledged,
-    )  # fmt: skip
+        typed.rejected,
+        typed.refused,
+        typed.acknowledged,
+    )
 
 
 def changed(frame: bytes, dice: random.Random) -> bytes:

@@ -14,9 +14,16 @@ BEGIN = 1_700_000_040 * SECOND
 def frame(n, at, price):
     """One trade as Binance writes it."""
     trade = {
-        "e": "trade", "E": at // 1_000, "s": "BTCUSDT", "t": 100 + n, "p": price, "q": "0.50000000",
-        "T": at // 1_000, "m": False, "M": True,
-    }  # fmt: skip
+        "e": "trade",
+        "E": at // 1_000,
+        "s": "BTCUSDT",
+        "t": 100 + n,
+        "p": price,
+        "q": "0.50000000",
+        "T": at // 1_000,
+        "m": False,
+        "M": True,
+    }
     payload = msgspec.json.encode({"stream": "btcusdt@trade", "data": trade})
     return Frame(at + 2_000, "binance", False, 1, payload)
 

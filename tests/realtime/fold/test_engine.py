@@ -29,7 +29,7 @@ def stream(tools):
             rows,
         )
         for e, rows in trades.items()
-    }  # fmt: skip
+    }
     return tools.messages(arrived, SYMBOLS, SECOND // 2, tools.BEGIN + 18 * MINUTE)
 
 

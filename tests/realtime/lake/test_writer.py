@@ -52,12 +52,27 @@ def test_indicators_and_signals_come_with_their_values_and_their_documents(url: 
     values[0, 0] = np.nan
     at = np.array([0, MINUTE]) + 100 * HOUR
     series, same = ["composite:BTC-USDT.1m"] * 2, np.zeros(2, np.int64).tobytes()
-    log.append([
-        (Position(INDICATORS_TOPIC, 0), encode(Indicators(
-            1, list(columns()), series, same, at.tobytes(), (at + MINUTE).tobytes(), same, same, values.tobytes()))),
-        (Position(SIGNALS_TOPIC, 0), encode(Signals(
-            1, series[:1], same[:8], at[:1].tobytes(), [DOCUMENT]))),
-    ])  # fmt: skip
+    log.append(
+        [
+            (
+                Position(INDICATORS_TOPIC, 0),
+                encode(
+                    Indicators(
+                        1,
+                        list(columns()),
+                        series,
+                        same,
+                        at.tobytes(),
+                        (at + MINUTE).tobytes(),
+                        same,
+                        same,
+                        values.tobytes(),
+                    )
+                ),
+            ),
+            (Position(SIGNALS_TOPIC, 0), encode(Signals(1, series[:1], same[:8], at[:1].tobytes(), [DOCUMENT]))),
+        ]
+    )
     lake = Lake(Local(tmp_path / "lake"))
     writer = Writer(lake, log, range(1), simulated=True)
     writer.round()
@@ -146,9 +161,11 @@ def test_the_process_writes_and_ends_when_told(url: str, tmp_path: Path) -> None
     kills.fill(ValkeyLog(url), 0, 8)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("CAP_")},
-        "CAP_VALKEY_URL": url, "CAP_DATA_DIRECTORY": str(tmp_path / "data"), "CAP_LAKE_SECONDS": "0.1",
+        "CAP_VALKEY_URL": url,
+        "CAP_DATA_DIRECTORY": str(tmp_path / "data"),
+        "CAP_LAKE_SECONDS": "0.1",
         "CAP_LAKE_METRICS_PORT": "0",
-    }  # fmt: skip
+    }
     process = subprocess.Popen([sys.executable, "-P", "-m", "infra.cli", "lake"], env=environment)
     try:
         eventually(lambda: kills.check(tmp_path / "data" / "lake").get("candles") == 8, 40, Exception)

@@ -34,10 +34,20 @@ def told(version, content):
 
 def made(version: str, content: bytes) -> Champion:
     return Champion(
-        name="hourly_barrier", version=version, run="r1", sha256=model_file.digest(content), feature_version="hourly-0",
-        inputs=("return_1", "return_6"), slope=1.1, intercept=-0.1, base_rate=0.49, timeframe="1h", horizon_bars=24,
-        promoted_at=1_700_000_000_000_000, simulated=True,
-    )  # fmt: skip
+        name="hourly_barrier",
+        version=version,
+        run="r1",
+        sha256=model_file.digest(content),
+        feature_version="hourly-0",
+        inputs=("return_1", "return_6"),
+        slope=1.1,
+        intercept=-0.1,
+        base_rate=0.49,
+        timeframe="1h",
+        horizon_bars=24,
+        promoted_at=1_700_000_000_000_000,
+        simulated=True,
+    )
 
 
 def test_nobody_is_champion_of_an_empty_folder(tmp_path: Path) -> None:

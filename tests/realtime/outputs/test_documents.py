@@ -1,5 +1,6 @@
 """The fast texts are the documents of the contract."""
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,8 +10,6 @@ from ingestion.market import CANDLE, Series, Symbol, Timeframe
 from realtime.candles.int128 import LARGEST, product, scaled, total
 from realtime.outputs.documents import candle_document, candle_hash
 from realtime.outputs.fast_json import candle_json, hashed
-
-import msgspec  # isort: skip
 
 SERIES = Series("okx", Symbol.parse("BTC-USDT"), Timeframe.M1)
 
