@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -87,6 +89,10 @@ def test_numbers_and_sides_and_ids_of_parquet_are_exact(tmp_path):
     assert (row["open"], row["close"], row["high"]) == (Decimal("0.2"), Decimal("1e-7"), Decimal("0.2"))
     assert (row["volume"], row["taker_buy_volume"], row["quote_volume"]) == (6, 4, Decimal("0.5000003"))
     assert (row["first_trade_id"], row["last_trade_id"], row["trade_count"]) == (7, 9, 3)
+    by_arrow = pq.read_table(tmp_path / "c.parquet")
+    assert pa.types.is_decimal(by_arrow.schema.field("close").type)
+    assert by_arrow["close"].to_pylist() == [Decimal("1e-7")]
+    assert by_arrow["quote_volume"].to_pylist() == [Decimal("0.5000003")]
 
 
 def test_a_file_without_prices_says_which_columns_it_needs(tmp_path):
