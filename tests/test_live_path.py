@@ -22,6 +22,8 @@ from infra.eventlog.valkey import ValkeyLog
 from infra.settings import LARGE_SYMBOLS
 
 OUTPUTS = "valkey,realtime,serving"
+DRAWN = """() => [...document.querySelectorAll('.canvas canvas')].some(c => c.width * c.height > 10000 &&
+new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size > 20)"""
 BROWSER = [
     "--headless",
     "--no-sandbox",
@@ -144,16 +146,11 @@ def test_the_page_draws_and_moves(running: Platform, chromium: str, tmp_path: Pa
         before = page.locator(".legend").inner_text()
         page.wait_for_function("before => document.querySelector('.legend').innerText !== before", arg=before)
         page.get_by_role("button", name="Bollinger").click()
-        page.wait_for_timeout(500)
-        drawn = page.evaluate(
-            "[...document.querySelectorAll('.canvas canvas')].some(c => c.width * c.height > 10000 &&"
-            " new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size > 20)"
-        )
+        page.wait_for_function(DRAWN)
         page.screenshot(path=tmp_path / "page.png")
         wide = page.evaluate("document.documentElement.scrollWidth")
         browser.close()
     assert errors == []
-    assert drawn
     assert wide <= width
 
 
