@@ -1,7 +1,10 @@
 """`cap`: one command line whose subcommands belong to the packages (entry points `cap.commands`)."""
 
+import ast
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -17,14 +20,27 @@ Every setting is an environment variable CAP_…; [bold]cap up --help[/bold] lis
 
 
 def build(arguments: list[str]) -> typer.Typer:
-    """Build the command line; only the subcommand that is asked for gets imported, all of them for `--help`."""
+    """Build the command line; only the subcommand that is asked for gets imported, none for the list of them all."""
     app = typer.Typer(help=ABOUT, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
     app.callback()(lambda: None)
     points = {point.name: point for point in entry_points(group="cap.commands")}
-    names = [arguments[0]] if arguments and arguments[0] in points else sorted(points)
-    for name in names:
-        app.command(name)(points[name].load())
+    if arguments and (point := points.get(arguments[0])):
+        app.command(point.name)(point.load())
+        return app
+    for point in sorted(points.values(), key=lambda point: point.name):
+        app.command(point.name, help=about(point))(lambda: None)
     return app
+
+
+def about(point: EntryPoint) -> str:
+    """Return the docstring of a subcommand, read from its source: importing all of them would take seconds."""
+    spec = find_spec(point.module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(point.module)
+    for node in ast.parse(Path(spec.origin).read_bytes()).body:
+        if isinstance(node, ast.FunctionDef) and node.name == point.attr:
+            return ast.get_docstring(node) or ""
+    raise AttributeError(f"{point.module} has no function {point.attr}")
 
 
 def main() -> None:

@@ -7,10 +7,11 @@ without one is started by `cap up` on the port named here.
 import os
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError, computed_field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+import msgspec
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, computed_field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from infra.errors import SettingsError
 
@@ -40,8 +41,28 @@ LARGE_SYMBOLS = (
 )
 
 
+def listed(value: object) -> object:
+    """Read a list as people write it: names with commas between them, or JSON.
+
+    >>> listed("BTCUSDT, ETHUSDT"), listed('["BTC-USDT"]'), listed("*")
+    (['BTCUSDT', 'ETHUSDT'], ['BTC-USDT'], ['*'])
+    """
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return msgspec.json.decode(value, type=list[str])
+        except msgspec.MsgspecError as error:
+            raise ValueError(f"not a JSON list of names ({error}); write them with commas: BTCUSDT,ETHUSDT") from error
+    return [name.strip() for name in value.split(",") if name.strip()]
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)]
+"""Names as `listed` reads them; pydantic-settings alone takes JSON only."""
+
+
 class Settings(BaseSettings):
-    """The settings, frozen. Tuples are given as JSON: `CAP_SYMBOLS='["BTC-USDT"]'`."""
+    """The settings, frozen. Lists are written with commas, `CAP_SYMBOLS=BTC-USDT,ETH-USDT`, or as JSON."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
@@ -63,8 +84,8 @@ class Settings(BaseSettings):
     partitions: int = Field(1, ge=1, le=256, description="partitions of every topic; symbols are spread over them")
     retention_hours: float = Field(24.0, gt=0, description="how long the event log keeps messages")
 
-    exchanges: tuple[str, ...] = ("binance", "bybit", "okx")
-    symbols: tuple[str, ...] = Field(LARGE_SYMBOLS, description='canonical symbols, or ["*"] for all')
+    exchanges: Names = ("binance", "bybit", "okx")
+    symbols: Names = Field(LARGE_SYMBOLS, description="symbols, separated by commas; * for all")
     simulator_url: str | None = Field(None, description="speak to this simulator instead of the real exchanges")
     simulator_port: int = 5010
     tape_hours: float = Field(24.0, gt=0, description="how long raw frames are kept")
@@ -91,7 +112,7 @@ class Settings(BaseSettings):
     ingestion_metrics_port: int = 5011
     realtime_metrics_port: int = 5012
     requests_per_minute: int = Field(600, ge=1, description="REST requests of one address a minute")
-    allowed_origins: tuple[str, ...] = Field((), description="further web origins that may open a WebSocket")
+    allowed_origins: Names = Field((), description="further web origins that may open a WebSocket")
     connections_per_address: int = Field(64, ge=1, description="WebSocket connections of one address at a time")
 
     verify_email: bool = Field(False, description="log in only users whose address was verified; for public servers")

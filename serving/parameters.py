@@ -3,7 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 from starlette.datastructures import QueryParams
 
 from ingestion.market import TIMEFRAMES
@@ -78,6 +87,14 @@ class Paged(OfSeries):
     until: Moment | None = Field(None, alias="to", description="opening times before this one; as `from`")
     limit: int = Field(500, ge=1, le=1000, description="rows of one page")
     cursor: str | None = Field(None, pattern=r"^[0-9]{1,16}$", description="`next` of the page before")
+
+    @field_validator("until")
+    @classmethod
+    def _follows(cls, until: int | None, fields: ValidationInfo) -> int | None:
+        since = fields.data.get("since")
+        if until is not None and since is not None and until < since:
+            raise ValueError("lies before `from`: nothing can be between them")
+        return until
 
     @property
     def before(self) -> int | None:

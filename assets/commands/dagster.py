@@ -42,6 +42,8 @@ def dagster() -> None:
         # Dagster speaks psycopg 2 only; without a name SQLAlchemy would take 3.
         "DAGSTER_POSTGRES_URL": database(config.postgres, DATABASE, "psycopg2"),
         "PYTHONWARNINGS": "ignore",
+        # Else it and all that it starts would run a file click.py of the folder in which somebody types the command.
+        "PYTHONSAFEPATH": "1",
     }
     command = ["-m", "dagster", "dev", "-w", str(WORKSPACE), "-h", config.host, "-p", str(config.dagster_port)]
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606 - ourselves, so that signals reach Dagster

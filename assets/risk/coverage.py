@@ -39,12 +39,14 @@ def coverage(hits: Hits, level: float) -> Coverage:
 
 
 def kupiec(hits: Hits, level: float) -> Test:
-    """Test whether the share of hits is 1 - level.
+    """Test whether the share of hits is 1 - level; without a day there is nothing against it.
 
     >>> kupiec(np.arange(250) < 5, 0.99).statistic.__round__(4)
     1.9568
     """
     count, exceeded = len(hits), int(hits.sum())
+    if count == 0:
+        return _test(0.0, 1)
     return _test(2.0 * (_likelihood(exceeded, count, exceeded / count) - _likelihood(exceeded, count, 1.0 - level)), 1)
 
 
@@ -57,7 +59,8 @@ def independence(hits: Hits) -> Test:
     before, after = hits[:-1], hits[1:]
     calm, stirred = int((~before).sum()), int(before.sum())
     from_calm, from_stirred = int((~before & after).sum()), int((before & after).sum())
-    together = _likelihood(from_calm + from_stirred, calm + stirred, (from_calm + from_stirred) / (calm + stirred))
+    followed, again = calm + stirred, from_calm + from_stirred
+    together = _likelihood(again, followed, again / max(followed, 1))
     apart = _likelihood(from_calm, calm, from_calm / max(calm, 1))
     apart += _likelihood(from_stirred, stirred, from_stirred / max(stirred, 1))
     return _test(2.0 * (apart - together), 1)

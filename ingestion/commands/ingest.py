@@ -23,7 +23,7 @@ def ingest() -> None:
     """Follow the exchanges: trades, their own candles and funding, into the event log; raw frames onto the tape."""
     config = settings()
     if not config.exchanges:
-        raise SettingsError("CAP_EXCHANGES is empty; write CAP_EXCHANGES='[\"binance\"]'")
+        raise SettingsError("CAP_EXCHANGES is empty; write CAP_EXCHANGES=binance,okx")
     log.configure("ingestion")
     with own(config.data_directory / "ingestion" / "ingestion.lock", "`cap ingest`"):
         service = Ingestion(config, _open_log(config))

@@ -39,9 +39,17 @@ async def icon(request: Request) -> Response:
 
 def _file(folder: Path, name: str, cache: str) -> Response:
     path = folder / name
-    if path.parent != folder or path.suffix not in KINDS or not path.is_file():
+    if path.parent != folder or path.suffix not in KINDS or not _is_file(path):
         raise HTTPException(HTTPStatus.NOT_FOUND)
     return FileResponse(path, headers={"Cache-Control": cache}, media_type=KINDS[path.suffix])
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether there is such a file. The operating system refuses to look up a name that is too long for one."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 ROUTES = (

@@ -114,6 +114,7 @@ def test_symbols_show_price_and_signal_and_no_invented_change(server: Server) ->
         ("limit=1001", "limit", "Input should be less than or equal to 1000"),
         ("limit=5&limit=6", "limit", "given more than once"),
         ("from=yesterday", "from", "not a time: write 2024-01-31T12:00:00Z, or seconds, milliseconds or microseconds"),
+        ("from=2024-01-02&to=2024-01-01", "to", "lies before `from`: nothing can be between them"),
         ("since=1", "since", "unknown parameter; there are timeframe, exchange, from, to, limit, cursor"),
         ("as_of=1", "as_of", "reading what was known at an earlier time is not offered yet; it needs the lake"),
         ("cursor=x", "cursor", "String should match pattern '^[0-9]{1,16}$'"),
@@ -138,6 +139,11 @@ def test_what_is_not_a_symbol_is_400_and_what_is_not_published_404(server: Serve
     unknown = get(server, "/api/candles/NOPEUSDT")
     assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/problem+json")
     assert unknown.json()["detail"].startswith("nothing is published for composite:NOPE-USDT.1m")
+
+
+def test_a_file_name_that_is_too_long_for_one_is_not_found(server: Server) -> None:
+    for path in (f"/assets/{'a' * 5_000}.js", f"/{'a' * 5_000}.svg", "/assets/a%00.js"):
+        assert get(server, path).status_code == 404, path[:20]
 
 
 def test_unknown_paths_and_methods_are_problems(server: Server) -> None:

@@ -35,6 +35,11 @@ def hits(text: str) -> np.ndarray:
     return np.array([letter == "1" for letter in text])
 
 
+def test_without_a_day_nothing_speaks_against_a_value_at_risk() -> None:
+    report = coverage(np.zeros(0, bool), 0.99)
+    assert (report.days, report.exceeded, report.kupiec.p, report.independence.p) == (0, 0, 1.0, 1.0)
+
+
 def test_kupiec_by_hand() -> None:
     test = kupiec(hits("1" * 5 + "0" * 245), 0.99)
     by_hand = -2.0 * math.log(0.99**245 * 0.01**5 / (0.98**245 * 0.02**5))
