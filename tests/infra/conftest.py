@@ -68,7 +68,7 @@ class Platform:
             stdout=log,
             stderr=subprocess.STDOUT,
             env=self.everything(),
-            preexec_fn=self._become,  # noqa: PLW1509  # no threads here
+            preexec_fn=self._become,  # noqa: PLW1509 - no threads here
         )
         log.close()
         return self

@@ -77,7 +77,7 @@ def test_a_sweep_that_is_stopped_returns_what_was_run_and_nothing_else():
 
 
 def test_the_same_seed_makes_the_same_search_and_runs_nothing_twice():
-    from assets.backtests.search import search  # noqa: PLC0415  # Optuna takes a second to load
+    from assets.backtests.search import search  # noqa: PLC0415 - Optuna takes a second to load
 
     history = market(symbols=1, bars=400)
     swept = ranges(["fast=2:8:1", "slow=20:60:10"])

@@ -36,7 +36,7 @@ while True:
 
 def exists(path: Path):
     async def probe() -> str:
-        if not os.path.exists(path):  # noqa: ASYNC240, PTH110  # a local file answers at once
+        if not os.path.exists(path):  # noqa: ASYNC240, PTH110 - a local file answers at once
             raise UnavailableError(f"{path.name} is not there")
         return "1.0"
 
@@ -66,7 +66,7 @@ async def running(*services, patience=PATIENCE):
 
 async def until(condition, seconds=20.0):
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  # the condition is in another process
+        while not condition():  # noqa: ASYNC110 - the condition is in another process
             await asyncio.sleep(0.01)
 
 

@@ -42,11 +42,11 @@ class Full:
 
     def replace(self, source, target) -> None:
         self._or_fail(source)
-        os.replace(source, target)  # noqa: PTH105 - what the module does
+        os.replace(source, target)  # noqa: PTH105 - stands in for os.replace
 
     def mkdir(self, path) -> None:
         self._or_fail(path)
-        os.mkdir(path)  # noqa: PTH102 - likewise
+        os.mkdir(path)  # noqa: PTH102 - stands in for os.mkdir
 
     unlink, close = staticmethod(os.unlink), staticmethod(os.close)
 
@@ -147,20 +147,20 @@ class Recorder:
         self._after(self.disk)
 
     def replace(self, source, target) -> None:
-        os.replace(source, target)  # noqa: PTH105 - likewise
+        os.replace(source, target)  # noqa: PTH105 - stands in for os.replace
         inode = self._names[str(target)] = self._names.pop(str(source))
         directory, name = self._place(target)
         self._pend(directory, (self._place(source)[1], inode, False), (name, inode, True))
         self._after(self.disk)
 
     def mkdir(self, path) -> None:
-        os.mkdir(path)  # noqa: PTH102 - likewise
+        os.mkdir(path)  # noqa: PTH102 - stands in for os.mkdir
         directory, name = self._place(path)
         self._pend(directory, (name, None, True))
         self._after(self.disk)
 
     def unlink(self, path) -> None:
-        os.unlink(path)  # noqa: PTH108 - likewise
+        os.unlink(path)  # noqa: PTH108 - stands in for os.unlink
         directory, name = self._place(path)
         self._pend(directory, (name, self._names.get(str(path)), False))
         self._after(self.disk)

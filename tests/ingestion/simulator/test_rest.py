@@ -23,7 +23,7 @@ def run(work: Any, **options: Any) -> Any:
 
 async def okx_bars(exchanges: Simulator, bar: str, **query: object) -> list[list[str]]:
     path = "/okx/api/v5/market/history-candles"
-    return (await get(exchanges, path, instId="BTC-USDT", bar=bar, **query))[1]["data"]  # type: ignore[no-any-return]  # JSON
+    return (await get(exchanges, path, instId="BTC-USDT", bar=bar, **query))[1]["data"]
 
 
 def test_binance_candles_go_forward_from_a_start_and_end_at_the_newest_without_one() -> None:

@@ -140,7 +140,7 @@ def test_a_minute_of_one_lot_is_split_and_one_without_trades_is_left_out(tmp_pat
 def _candles(trades: object, listing: Listing) -> list[list[object]]:
     unit, lot = Decimal(1).scaleb(-listing.price_scale), Decimal(1).scaleb(-listing.lot_scale)
     found: list[list[object]] = []
-    for minute, group in itertools.groupby(trades, lambda t: t.at // 60_000):  # type: ignore[call-overload]  # rows are typed loosely
+    for minute, group in itertools.groupby(trades, lambda t: t.at // 60_000):
         some = list(group)
         prices = [t.price * unit for t in some]
         found.append([minute, prices[0], max(prices), min(prices), prices[-1], sum(t.quantity for t in some) * lot])

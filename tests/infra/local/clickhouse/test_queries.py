@@ -162,7 +162,7 @@ def test_an_error_in_the_middle_of_a_stream_breaks_it_off_visibly(server):
     sql = "SELECT number, throwIf(number = 3000000) FROM numbers(4000000)"
     with server.client() as client, client.stream("POST", "/", content=sql) as answer:
         text = b""
-        with pytest.raises(httpx.TransportError):  # noqa: PT012  # what came before the break counts
+        with pytest.raises(httpx.TransportError):  # noqa: PT012 - what came before the break counts
             for chunk in answer.iter_raw():
                 text += chunk
     assert b"__exception__" in text[-2000:]
