@@ -50,34 +50,46 @@ def liquidation_price(book: Floats, leverage: float, maintenance: float) -> floa
 
 
 @inlined
-def level_of(event: int, book: Floats, terms: Floats, d: float) -> float:
-    """Return the price at which a move in direction `d` causes an event; NaN where nothing waits for it."""
-    change, units = book[ORDER] - book[UNITS], book[UNITS]
-    if event == ENTER_AT_LIMIT:
-        return book[LIMIT] if change * d < 0.0 else np.nan
-    if event == ENTER_AT_TRIGGER:
-        return book[TRIGGER] if change * d > 0.0 else np.nan
-    if event == AT_TAKE:
-        return book[TAKE] if units * d > 0.0 else np.nan
-    if not units * d < 0.0:  # stops and liquidations lie where the position loses
-        return np.nan
-    if event in (AT_STOP, AT_TRAIL):
-        return float(book[STOP] if event == AT_STOP else book[EXTREME] + d * book[TRAIL])
+def liquidation_level(book: Floats, terms: Floats) -> float:
+    """Return the price at which a position is liquidated, NaN where it cannot be."""
     level = liquidation_price(book, terms[LEVERAGE], terms[MAINTENANCE])
     return level if level > 0.0 else np.nan
+
+
+@inlined
+def reaches(end: float, level: float, d: float, strict: bool) -> bool:
+    """Return whether a move in direction `d` comes to a level, or beyond it: an order only touched may be too late."""
+    return d * level < d * end if strict else d * level <= d * end
+
+
+@inlined
+def comes_first(event: int, distance: float, nearest: float) -> bool:
+    """Return whether an event comes before those listed earlier; of two at one place a liquidation does."""
+    return distance < nearest or (event == LIQUIDATION and distance <= nearest)
 
 
 @compiled
 def next_event(book: Floats, terms: Floats, price: float, end: float, d: float) -> tuple[int, float]:
     """Return the first order that a straight move from `price` to `end` meets, and where."""
     first, nearest = NOTHING, np.inf
+    units, order = book[UNITS], book[ORDER]
     for event in range(ENTER_AT_LIMIT, LIQUIDATION + 1):
-        level = level_of(event, book, terms, d)
-        strict = event in (ENTER_AT_LIMIT, AT_TAKE)  # a limit that is only touched may have others before it
-        reached = d * level < d * end if strict else d * level <= d * end
+        level, strict = np.nan, False
+        if event == ENTER_AT_LIMIT and (order - units) * d < 0.0:
+            level, strict = book[LIMIT], True
+        elif event == ENTER_AT_TRIGGER and (order - units) * d > 0.0:
+            level = book[TRIGGER]
+        elif event == AT_TAKE and units * d > 0.0:
+            level, strict = book[TAKE], True
+        elif units * d < 0.0:
+            if event == AT_STOP:
+                level = book[STOP]
+            elif event == AT_TRAIL:
+                level = book[EXTREME] + d * book[TRAIL]
+            elif event == LIQUIDATION:
+                level = liquidation_level(book, terms)
         distance = max(0.0, d * (level - price))
-        # Of two at one place a liquidation comes first, being listed last.
-        if reached and (distance < nearest or (event == LIQUIDATION and distance <= nearest)):
+        if reaches(end, level, d, strict) and comes_first(event, distance, nearest):
             first, nearest = event, distance
     return first, price + d * nearest
 
