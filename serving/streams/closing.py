@@ -24,5 +24,5 @@ MEANINGS = {
     Close.TOO_BIG: "a message of more than 64 KiB",
     Close.SLOW: "more than 1 MiB waited for this client, or it took nothing for 5 seconds; resume with resume_from",
     Close.NO_PONG: "a ping was not answered within 8 seconds",
-    Close.TOO_FAST: "more than 20 messages within a second",
+    Close.TOO_FAST: "more than 148 messages at once, or than 20 a second after them",
 }

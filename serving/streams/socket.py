@@ -21,17 +21,19 @@ from websockets.server import ServerProtocol
 
 from serving.request_budget import block
 from serving.streams import rpc
+from serving.streams.allowance import Allowance
 from serving.streams.closing import Close
 from serving.streams.frames import PING, text_frame
 from serving.streams.guests import Guests
 from serving.streams.handshake import bearer, refusal, too_many
 from serving.streams.outbox import SEND_BUFFER, Outbox
-from serving.streams.session import Session
+from serving.streams.session import CHANNELS_PER_CLIENT, Session
 
 LOG = structlog.get_logger()
 LARGEST_MESSAGE = 64 * 1024
 FRAMES_PER_SECOND = 200  # of any kind: fragments, pings
 MESSAGES_PER_SECOND = 20
+BURST = CHANNELS_PER_CLIENT + MESSAGES_PER_SECOND  # a client that comes back asks for each of its channels at once
 PING_SECONDS = 25.0
 PONG_SECONDS = 8.0
 CLOSING_SECONDS = 2.0
@@ -60,7 +62,8 @@ class MarketSocket(asyncio.Protocol):
         self._closing = False
         self._listening = True
         self._loop = asyncio.get_running_loop()
-        self._second, self._messages, self._frames = 0.0, 0, 0
+        self._second, self._frames = 0.0, 0
+        self._allowance = Allowance(MESSAGES_PER_SECOND, BURST)
         self._last_frame_at = self._last_ping_at = self._loop.time()
 
     # What asyncio and uvicorn call.
@@ -196,7 +199,7 @@ class MarketSocket(asyncio.Protocol):
     def _take(self, frame: Frame) -> None:
         self._last_frame_at = now = self._loop.time()
         if now - self._second >= 1.0:
-            self._second, self._messages, self._frames = now, 0, 0
+            self._second, self._frames = now, 0
         self._frames += 1
         if self._frames > FRAMES_PER_SECOND:
             self._too_fast()
@@ -208,10 +211,9 @@ class MarketSocket(asyncio.Protocol):
                 self._message(message)
 
     def _message(self, message: bytes) -> None:
-        self._messages += 1
         if self._binary:
             self.end(Close.UNSUPPORTED, "send JSON as text, not as binary messages")
-        elif self._messages > MESSAGES_PER_SECOND:
+        elif not self._allowance.take(self._last_frame_at):
             self._too_fast()
         elif not _is_text(message):
             self.end(Close.INVALID_TEXT, "not UTF-8")
@@ -219,7 +221,7 @@ class MarketSocket(asyncio.Protocol):
             self._session.receive(message)
 
     def _too_fast(self) -> None:
-        why = f"at most {MESSAGES_PER_SECOND} messages a second"
+        why = f"at most {MESSAGES_PER_SECOND} messages a second, after {BURST} at once"
         self._outbox.send(text_frame(rpc.error(rpc.RpcError(rpc.TOO_FAST, why))))
         self.end(Close.TOO_FAST, why)
 

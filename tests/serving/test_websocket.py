@@ -214,14 +214,20 @@ def test_two_spellings_of_a_channel_are_two_subscriptions(engine: Engine, server
     run(server, conversation)
 
 
-def test_the_129th_channel_is_refused_and_the_others_stay(engine: Engine, server: Server) -> None:
-    symbols, names = [f"C{n}-USDT" for n in range(129)], [f"ohlcv.C{n}USDT.1m" for n in range(129)]
+def channels(engine: Engine, server: Server, count: int) -> list[str]:
+    """Return the names of so many channels, once the server knows them."""
+    symbols = [f"C{n}-USDT" for n in range(count)]
     engine.redis.sadd("series", *(f"composite:{symbol}.1m" for symbol in symbols))
 
     def published() -> set[str]:
         return {row["symbol"] for row in httpx.get(f"{server.url}/api/symbols").json()["items"]}
 
     eventually(lambda: published() >= set(symbols))  # the server remembers for a second what is published
+    return [f"ohlcv.C{n}USDT.1m" for n in range(count)]
+
+
+def test_the_129th_channel_is_refused_and_the_others_stay(engine: Engine, server: Server) -> None:
+    names = channels(engine, server, 129)
 
     async def conversation(socket: websockets.ClientConnection) -> None:
         granted = await ask(socket, request("subscribe", names[:128]))
@@ -262,14 +268,31 @@ def test_a_message_beyond_64_kib_closes_with_1009(server: Server) -> None:
     assert closed_with(server, in_parts)[0] == 1009
 
 
-def test_the_21st_message_within_a_second_gets_an_error_and_closes(server: Server) -> None:
+def test_a_client_that_comes_back_may_ask_for_each_of_its_channels_at_once(engine: Engine, server: Server) -> None:
+    names = channels(engine, server, 128)
+
     async def conversation(socket: websockets.ClientConnection) -> None:
-        for number in range(21):
-            await socket.send(json.dumps(request("ping", call_id=number)))
+        for number, name in enumerate(names):
+            await socket.send(json.dumps(request("subscribe", [name], call_id=number)))
+        answers: dict[int, str] = {}
+        while len(answers) < len(names):
+            message = json.loads(await socket.recv())
+            if "id" in message:
+                answers[message["id"]] = message["result"]["subscribed"][0]["channel"]
+        assert answers == dict(enumerate(names))
+
+    run(server, conversation)
+
+
+def test_messages_beyond_the_burst_get_an_error_and_close(server: Server) -> None:
+    async def conversation(socket: websockets.ClientConnection) -> None:
+        with contextlib.suppress(websockets.ConnectionClosed):
+            for number in range(400):
+                await socket.send(json.dumps(request("ping", call_id=number)))
 
     code, reason, messages = closed_with(server, conversation)
-    assert (code, reason) == (3010, "at most 20 messages a second")
-    refused = {"code": -32004, "message": "at most 20 messages a second"}
+    assert (code, reason) == (3010, "at most 20 messages a second, after 148 at once")
+    refused = {"code": -32004, "message": "at most 20 messages a second, after 148 at once"}
     assert {"jsonrpc": "2.0", "error": refused, "id": None} in messages
 
 
