@@ -3,10 +3,15 @@
 Offsets are integers, dense from 0 within a topic and partition. One writer per topic and partition.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from infra.errors import UnavailableError
 from infra.settings import Settings
+
+PATIENCE_SECONDS = 30.0
+AGAIN_SECONDS = 0.25
 
 
 class Position(NamedTuple):
@@ -69,3 +74,21 @@ def open_log(settings: Settings) -> EventLog:
     from infra.eventlog.valkey import ValkeyLog
 
     return ValkeyLog(settings.redis)
+
+
+def await_log(settings: Settings, topics: Collection[str]) -> EventLog:
+    """Open the event log once it answers for topics: `cap up` starts it and its users at once.
+
+    Raises UnavailableError when it does not within PATIENCE_SECONDS.
+    """
+    deadline, log = time.monotonic() + PATIENCE_SECONDS, open_log(settings)
+    while True:
+        try:
+            for topic in topics:
+                log.end(Position(topic, 0))
+        except UnavailableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(AGAIN_SECONDS)
+        else:
+            return log

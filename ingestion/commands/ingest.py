@@ -2,21 +2,18 @@
 
 import asyncio
 import signal
-import time
 
 import structlog
 import uvloop
 
 from infra import log
-from infra.errors import SettingsError, UnavailableError
-from infra.eventlog import EventLog, Position, open_log
+from infra.errors import SettingsError
+from infra.eventlog import await_log
 from infra.lock import own
 from infra.metrics import serve_metrics
-from infra.settings import Settings, settings
+from infra.settings import settings
 from ingestion.messages import TRADES_TOPIC
 from ingestion.service import Ingestion
-
-PATIENCE_SECONDS = 30.0
 
 
 def ingest() -> None:
@@ -26,7 +23,7 @@ def ingest() -> None:
         raise SettingsError("CAP_EXCHANGES is empty; write CAP_EXCHANGES=binance,okx")
     log.configure("ingestion")
     with own(config.data_directory / "ingestion" / "ingestion.lock", "`cap ingest`"):
-        service = Ingestion(config, _open_log(config))
+        service = Ingestion(config, await_log(config, [TRADES_TOPIC]))
         server = serve_metrics(config.host, config.ingestion_metrics_port, service.ready)
         try:
             uvloop.run(_run(service))
@@ -36,20 +33,6 @@ def ingest() -> None:
             server.close()
     if service.publisher.failure is not None:
         raise service.publisher.failure
-
-
-def _open_log(config: Settings) -> EventLog:
-    """Open the event log once it answers: `cap up` starts both at once. Raises UnavailableError."""
-    deadline, event_log = time.monotonic() + PATIENCE_SECONDS, open_log(config)
-    while True:
-        try:
-            event_log.end(Position(TRADES_TOPIC, 0))
-        except UnavailableError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.25)
-        else:
-            return event_log
 
 
 async def _run(service: Ingestion) -> None:

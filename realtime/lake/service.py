@@ -1,13 +1,12 @@
 """The lake's writer as a process: one at a time, from the event log until it is asked to stop."""
 
-import time
 from threading import Event
 
 import structlog
 
 from infra import clock
 from infra.errors import UnavailableError
-from infra.eventlog import EventLog, Position, open_log
+from infra.eventlog import await_log
 from infra.lock import wait_for
 from infra.metrics import serve_metrics
 from infra.settings import Settings
@@ -18,14 +17,13 @@ from realtime.lake.rows import FEEDS
 from realtime.lake.writer import MOST, MOST_ROWS, Writer
 
 TIDY_EVERY = clock.HOUR
-PATIENCE_SECONDS = 30.0
 GATHER_SECONDS = 0.5
 
 
 def serve(config: Settings, stop: Event) -> None:
     """Run until `stop` is set; one process at a time."""
     with wait_for(config.data_directory / "lake-writer.lock"):
-        log, target = open_when_there(config), Lake(default_store())
+        log, target = await_log(config, FEEDS), Lake(default_store())
         datasets = [dataset for feed in FEEDS.values() for dataset in feed]
         tidy(target, datasets, config.lake_days)
         writer = Writer(target, log, range(config.partitions), simulated=config.simulated)
@@ -61,18 +59,3 @@ def _work(config: Settings, stop: Event, target: Lake, writer: Writer, state: di
             tidied = clock.now()
     writer.flush()
     structlog.get_logger().info("stopped")
-
-
-def open_when_there(config: Settings) -> EventLog:
-    """Open the event log once it answers. Raises UnavailableError."""
-    deadline, log = time.monotonic() + PATIENCE_SECONDS, open_log(config)
-    while True:
-        try:
-            for topic in FEEDS:
-                log.end(Position(topic, 0))
-        except UnavailableError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.25)
-        else:
-            return log
