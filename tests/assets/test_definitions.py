@@ -58,9 +58,10 @@ def test_a_new_strategy_is_an_asset_and_leaves_the_agreed_graph_as_it_is(tmp_pat
     shutil.copytree(backtests.FOLDER, folder)
     (folder / "breakout.py").write_text('"""Long above the last high."""\n')
     definitions = dg.Definitions(assets=backtests.of_strategies(folder))
-    keys = {spec.key.to_user_string(): spec.description for spec in definitions.resolve_all_asset_specs()}
-    assert keys["backtests/breakout"] == "Long above the last high."
-    assert {key.removeprefix("backtests/") for key in keys} == {*names(), "breakout"}
+    specs = [spec for spec in definitions.resolve_all_asset_specs() if spec.group_name == "backtests"]
+    descriptions = {spec.key.path[-1]: spec.description for spec in specs}
+    assert descriptions["breakout"] == "Long above the last high."
+    assert set(descriptions) == {*names(), "breakout"}
     assert graph(definitions)["backtests/*"] == json.loads(GRAPH.read_text())["backtests/*"]
 
 
