@@ -185,7 +185,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-def tests(folder: Path, *arguments: str) -> str:
+def outcome(folder: Path, *arguments: str) -> str:
     done = run(folder, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *arguments)
     assert done.returncode == 0, done.stdout[-3_000:]
     return done.stdout
@@ -201,11 +201,11 @@ def tests(folder: Path, *arguments: str) -> str:
     ],
 )
 def test_a_new_member_is_found_and_keeps_the_contract_of_its_kind(copy: Path, contract: str, name: str) -> None:
-    assert " passed" in tests(copy, contract, "-k", name)
+    assert " passed" in outcome(copy, contract, "-k", name)
 
 
 def test_a_new_indicator_rule_and_strategy_get_certificates(copy: Path) -> None:
-    certified = tests(copy, "tests/contracts/test_noninterference.py", "-k", "body or stochastic or breakaway", "-v")
+    certified = outcome(copy, "tests/contracts/test_noninterference.py", "-k", "body or stochastic or breakaway", "-vv")
     for name in ("body", "stochastic", "breakaway"):
         assert name in certified
 
@@ -213,7 +213,7 @@ def test_a_new_indicator_rule_and_strategy_get_certificates(copy: Path) -> None:
 def test_a_new_strategy_leaves_the_agreed_asset_graph_as_it_is(copy: Path) -> None:
     (copy / "assets" / "defs" / "census.py").rename(copy / "census.py")
     try:
-        tests(copy, "tests/assets/test_definitions.py", "-k", "agreed_on or every_asset")
+        outcome(copy, "tests/assets/test_definitions.py", "-k", "agreed_on or every_asset")
     finally:
         (copy / "census.py").rename(copy / "assets" / "defs" / "census.py")
 
