@@ -1,6 +1,7 @@
 """Stochastic RSI: where RSI(length) stands in its own range of `window` bars, averaged twice (%K, then %D).
 
-Unit: 0-100, 50 in a range of nothing. TA-Lib's STOCHRSI has the raw value as %K and 0 in a range of nothing.
+Unit: 0-100, 50 in a range of nothing: RSI moves by less than NOISE, as in a halt. TA-Lib's STOCHRSI has the raw value
+as %K and 0 in a range of nothing.
 Source: Tushar Chande and Stanley Kroll, The New Technical Trader (1994).
 """
 
@@ -15,6 +16,8 @@ from realtime.kernels.window import extremes_over, following, ring, smoothed_twi
 
 PARAMETERS = ({"length": 14, "window": 14, "smooth": 3, "signal": 3},)
 OUTPUTS = ("k", "d")
+NOISE = 1e-9
+"""In a halt RSI stands still, but its recursion is rounded anew at each bar; that is no range to stand in."""
 
 
 def warmup(length: int, window: int, smooth: int, signal: int) -> tuple[int, ...]:
@@ -63,7 +66,7 @@ def step(
             strengths, strengths, size - 1, then, then, at, top, bottom, tails, window
         )
         at = following(at, window)
-        raw = place(strength, lowest, highest, 50.0)
+        raw = place(strength, lowest, highest, 50.0) if highest - lowest > NOISE else 50.0
         slow, mean = smoothed_twice(rings, then - window + 1, raw, slow, mean, smooth, signal)
     k = slow if then >= window + smooth - 2 else np.nan
     d = mean if then >= window + smooth + signal - 3 else np.nan

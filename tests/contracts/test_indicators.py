@@ -237,3 +237,29 @@ def late_starts_agree(indicator: Indicator, candles: Candles, starts: Sequence[i
         left, right = late[:, bars:], full[:, start + bars : start + late.shape[1]]
         scale = np.maximum(np.abs(right), np.nanmean(np.abs(full), axis=1, keepdims=True))
         assert np.nanmax(np.abs(left - right) / scale) <= 1e-8, start
+
+
+@EVERY
+def test_in_a_halt_it_settles_and_does_not_tell_of_rounding(indicator: Indicator, make_walk: MakeWalk) -> None:
+    moving, halt = make_walk(300, seed=9), 400  # beyond the longest window
+    still = {name: np.full(halt, moving["close"][-1]) for name in ("open", "high", "low", "close")}
+    times = moving["opened_at"][-1] + 60_000_000.0 * np.arange(1, halt + 1)
+    candles = {
+        name: np.concatenate([moving[name], part])
+        for name, part in {**still, "volume": np.zeros(halt), "opened_at": times}.items()
+    }
+    for column, values in zip(indicator.columns, batch(indicator, candles)[:, -100:], strict=True):
+        size = 1e-9 * max(1.0, np.nanmax(np.abs(values), initial=0.0))
+        moves = np.diff(values)
+        turns = np.diff(np.sign(moves[np.abs(moves) > size])) != 0
+        assert turns.sum() <= 1, column
+
+
+def test_stochrsi_is_50_through_a_halt(make_walk: MakeWalk) -> None:
+    candles = make_walk(300, seed=9)
+    for name in ("open", "high", "low", "close"):
+        candles[name][100:] = candles["close"][100]
+    [stochrsi] = [indicator for indicator in indicators() if indicator.name.startswith("stochrsi")]
+    k, d = batch(stochrsi, candles)
+    assert np.abs(k[120:] - 50.0).max() < 1e-9
+    assert np.abs(d[120:] - 50.0).max() < 1e-9
