@@ -10,7 +10,8 @@ from tests.serving.accounts.conftest import Register
 
 EXAMPLES = 10
 # A password may have the right shape and yet be among the first that are guessed, a token and yet be nobody's; and
-# who registers somebody is not them. An alert or a destination may be made of parts that do not go together.
+# who registers somebody is not them. An alert or a destination may be made of parts that do not go together, and a
+# stretch of time may end before it begins.
 ALLOWED = """
 [auth]
 auto-signup = false
@@ -18,7 +19,7 @@ auto-signup = false
 [[operations]]
 include-name = [
     "POST /api/users", "PUT /api/users/{id}", "POST /api/auth/verify", "POST /api/auth/reset", "POST /api/alerts",
-    "POST /api/destinations",
+    "POST /api/destinations", "GET /api/candles/{symbol}", "GET /api/indicators/{symbol}",
 ]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 409, 429]
 
