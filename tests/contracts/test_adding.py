@@ -210,6 +210,7 @@ def test_a_new_indicator_rule_and_strategy_get_certificates(copy: Path) -> None:
         assert name in certified
 
 
+@pytest.mark.slow  # 27 s: test_definitions.py holds the rule
 def test_a_new_strategy_leaves_the_agreed_asset_graph_as_it_is(copy: Path) -> None:
     (copy / "assets" / "defs" / "census.py").rename(copy / "census.py")
     try:

@@ -48,6 +48,7 @@ def test_nothing_is_lost_or_doubled_where_nothing_goes_wrong(run: Following) -> 
     assert run.logged().gaps == []
 
 
+@pytest.mark.slow  # 23 s: a connection's lifetime
 def test_a_connection_is_replaced_before_its_lifetime_ends_without_a_gap(run: Following) -> None:
     def replaced() -> float:
         return run.metric("ingestion_replaced_total", "binance")

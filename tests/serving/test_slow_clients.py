@@ -194,6 +194,7 @@ def test_who_dribbles_a_request_is_hung_up_on(dribbling: list[socket.socket]) ->
             assert connection.recv(100) == b""
 
 
+@pytest.mark.slow  # 24 s: a ping and its deadline
 def test_who_does_not_answer_a_ping_is_closed(silent: tuple[RawSocket, float]) -> None:
     connection, begun = silent
     assert connection.read() == (9, b"")

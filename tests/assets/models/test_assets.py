@@ -78,6 +78,7 @@ def test_trades_that_trend_make_a_champion_and_the_engine_finds_its_file() -> No
     assert again["models/champion"] == metadata["models/champion"]  # the same champion is not handed over twice
 
 
+@pytest.mark.slow  # 32 s: the gate itself is tested in test_models.py
 def test_noise_makes_a_challenger_and_nobody_champion() -> None:
     fill(drift=0.0)
     done = dg.materialize([features.hourly, models.challenger, models.gate, models.champion_])

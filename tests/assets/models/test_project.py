@@ -25,6 +25,7 @@ def test_the_folder_does_not_hide_the_library() -> None:
     assert not list((ROOT / "mlflow").rglob("*.py"))
 
 
+@pytest.mark.slow  # 27 s: MLflow's own start, twice
 def test_mlflow_runs_the_project_and_its_training_is_on_record(tmp_path: Path) -> None:
     at = [datetime(2023, 1, 1, tzinfo=UTC) + timedelta(hours=hour) for hour in range(2_000)]
     close = 100.0 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.01, len(at))))

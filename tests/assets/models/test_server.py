@@ -40,6 +40,7 @@ def server(postgres: str, directory: Path) -> Iterator[str]:
         process.wait()
 
 
+@pytest.mark.slow  # 21 s: two starts of MLflow
 def test_a_model_registered_with_a_server_that_is_then_killed_is_there_in_the_next(
     postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -239,6 +239,7 @@ def test_a_webhook_that_fails_is_tried_again_under_the_same_id_and_one_that_is_g
     assert events(person, of)[0]["deliveries"][0]["attempts"] == 1
 
 
+@pytest.mark.slow  # 18 s: three starts of the server
 def test_kills_of_the_server_lose_and_double_no_event(
     valkey: str, engine: Engine, register: Register, tape: Tape, settings: dict[str, str], tmp_path: Path
 ) -> None:

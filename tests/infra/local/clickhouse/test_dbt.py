@@ -63,6 +63,7 @@ def build(folder: Path, upto: int) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*line, *places], cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow  # 17 s: test_marts.py builds our own marts
 def test_dbt_builds_tables_and_increments_and_tests_them_twice(project) -> None:
     server, folder = project
     for upto in (5, 8):
